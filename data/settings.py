@@ -1,0 +1,135 @@
+"""Settings: read once from the environment and one YAML file, checked whole, handed down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from data.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything an operator can set. Files written at run time live under `home`."""
+
+    home: Path
+    base_dir: Path = ROOT / "data" / "var" / "base"
+    database_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8050
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    locale: str = "en"
+    packs: tuple[str, ...] = ("world", "cn", "us")
+    web_workers: int = 2
+    web_threads: int = 64
+    behind_tls: bool = False
+    proxy_hops: int = 0
+    allow_hosts: tuple[str, ...] = ()  # host or host:port of feeds on private networks
+    sources: tuple[Mapping[str, Any], ...] = ()  # configured feeds, see docs
+    rule_paths: tuple[Path, ...] = ()  # the office's own packs
+    webhooks: tuple[str, ...] = field(default=(), repr=False)  # where operator notices go; may hold tokens
+
+    @property
+    def url(self) -> str:
+        """SQLAlchemy address of the store."""
+        return self.database_url or f"sqlite:///{self.home / 'tocsin.db'}"
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Settings from the environment and from `tocsin.yaml`.
+
+    The file is `$TOCSIN_CONFIG`, or `tocsin.yaml` in the home folder where it exists; a variable wins over it.
+
+    Raises
+    ------
+    ConfigError
+        With every fault found.
+    """
+    faults: list[str] = []
+    home = Path(environ.get("TOCSIN_HOME") or ROOT / "data" / "var" / "home").resolve()
+    named = environ.get("TOCSIN_CONFIG")
+    document = _read_document(Path(named) if named else home / "tocsin.yaml", bool(named), faults)
+    known = {
+        "host", "port", "zone", "locale", "packs", "web_workers", "web_threads", "behind_tls", "proxy_hops",
+        "allow_hosts", "sources", "rule_paths", "webhooks", "database_url",
+    }  # fmt: skip
+    faults += [f"unknown setting: {key}" for key in sorted(set(document) - known)]
+
+    def text(key: str, default: str) -> str:
+        return str(environ.get(f"TOCSIN_{key.upper()}") or document.get(key) or default)
+
+    def number(key: str, default: int, low: int, high: int) -> int:
+        written = text(key, str(default))
+        if written.isdigit() and low <= int(written) <= high:
+            return int(written)
+        faults.append(f"{key}: a whole number from {low} to {high}, not {written!r}")
+        return default
+
+    def words(key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        written = environ.get(f"TOCSIN_{key.upper()}")
+        if written:
+            return tuple(part.strip() for part in written.split(",") if part.strip())
+        value = document.get(key, default)
+        if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+            return tuple(value)
+        faults.append(f"{key}: a list of texts")
+        return default
+
+    zone = ZoneInfo("UTC")
+    try:
+        zone = ZoneInfo(text("zone", "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        faults.append(f"zone: not a time zone name: {text('zone', 'UTC')!r}")
+    locale = text("locale", "en")
+    if locale not in ("en", "zh"):
+        faults.append(f"locale: en or zh, not {locale!r}")
+    sources = document.get("sources", [])
+    if not isinstance(sources, list) or not all(isinstance(item, dict) for item in sources):
+        faults.append("sources: a list of mappings")
+        sources = []
+    packs = words("packs", ("world", "cn", "us"))
+    faults += [f"packs: unknown pack {pack!r}" for pack in packs if pack not in ("world", "cn", "us")]
+    settings = Settings(
+        home=home,
+        base_dir=Path(environ.get("TOCSIN_BASE_DIR") or ROOT / "data" / "var" / "base"),
+        database_url=text("database_url", ""),
+        host=text("host", "127.0.0.1"),
+        port=number("port", 8050, 1, 65535),
+        zone=zone,
+        locale=locale,
+        packs=packs,
+        web_workers=number("web_workers", 2, 1, 64),
+        web_threads=number("web_threads", 64, 2, 2000),
+        behind_tls=text("behind_tls", "false").lower() in ("1", "true", "yes"),
+        proxy_hops=number("proxy_hops", 0, 0, 5),
+        allow_hosts=words("allow_hosts"),
+        sources=tuple(sources),
+        rule_paths=tuple(Path(path) for path in words("rule_paths")),
+        webhooks=words("webhooks"),
+    )
+    if faults:
+        raise ConfigError(faults)
+    return settings
+
+
+def _read_document(path: Path, required: bool, faults: list[str]) -> Mapping[str, Any]:
+    import yaml
+
+    if not path.exists():
+        if required:
+            faults.append(f"configuration file not found: {path}")
+        return {}
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        faults.append(f"{path.name}: {error}")
+        return {}
+    if not isinstance(document, dict):
+        faults.append(f"{path.name}: a mapping of settings")
+        return {}
+    return document

@@ -1,0 +1,471 @@
+"""Every table of the store. Alembic compares the database with this file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy.engine import Dialect
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcTime(sa.TypeDecorator[datetime]):
+    """Aware UTC on both engines; a naive time is refused on the way in."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("time without a zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Json = sa.JSON
+Key = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def _column(name: str, kind: Any, *constraints: Any, **options: Any) -> Column[Any]:
+    return Column(name, kind, *constraints, nullable=options.pop("nullable", False), **options)
+
+
+payload = Table(
+    "payload",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("source", String(80)),
+    _column("sha256", String(64)),
+    _column("size", Key),
+    _column("received_at", UtcTime),
+    _column("media_type", String(120), server_default=""),
+    _column("name", Text, server_default=""),
+    _column("url", Text, server_default=""),
+    _column("status", Integer, nullable=True),
+    _column("headers", Json),
+    sa.UniqueConstraint("source", "sha256", "url"),
+    Index(None, "source", "received_at"),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("source", String(80)),
+    _column("started_at", UtcTime),
+    _column("finished_at", UtcTime),
+    _column("outcome", String(20)),  # stored unchanged unreachable refused bad_payload failed
+    _column("payload_id", Key, ForeignKey("payload.id"), nullable=True),
+    _column("parsed", Integer, server_default="0"),
+    _column("stored", Integer, server_default="0"),
+    _column("unchanged", Integer, server_default="0"),
+    _column("rejected", Integer, server_default="0"),
+    _column("data_at", UtcTime, nullable=True),
+    _column("reason", Text, server_default=""),
+    _column("timings", Json),  # seconds: fetch, parse, store
+    Index(None, "source", "id"),
+)
+
+reject = Table(
+    "reject",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("source", String(80)),
+    _column("payload_id", Key, ForeignKey("payload.id"), nullable=True),
+    _column("native_id", Text),
+    _column("reason", Text),
+    _column("first_at", UtcTime),
+    _column("last_at", UtcTime),
+    _column("times", Integer, server_default="1"),
+    sa.UniqueConstraint("source", "payload_id", "native_id", "reason"),
+    Index(None, "source", "last_at"),
+)
+
+# What a source last did and when it is due; the schedule is read from here, never from the scheduler.
+source_state = Table(
+    "source_state",
+    metadata,
+    Column("source", String(80), primary_key=True),
+    _column("enabled", sa.Boolean, server_default=sa.false()),
+    _column("paused_by", String(200), server_default=""),
+    _column("next_run_at", UtcTime, nullable=True),
+    _column("run_requested_at", UtcTime, nullable=True),
+    _column("running_since", UtcTime, nullable=True),
+    _column("last_attempt_at", UtcTime, nullable=True),
+    _column("last_success_at", UtcTime, nullable=True),
+    _column("last_data_at", UtcTime, nullable=True),  # newest observation time: what freshness is judged by
+    _column("failing_since", UtcTime, nullable=True),
+    _column("failures", Integer, server_default="0"),
+    _column("reason", Text, server_default=""),
+    _column("validators", Json),  # ETag and Last-Modified for the next conditional request
+)
+
+station = Table(
+    "station",
+    metadata,
+    _column("source", String(80), primary_key=True),
+    _column("id", String(120), primary_key=True),
+    _column("name", Text, server_default=""),
+    _column("lon", sa.Double),
+    _column("lat", sa.Double),
+    _column("elevation_m", sa.Double, nullable=True),
+    _column("attributes", Json),
+)
+
+observation = Table(
+    "observation",
+    metadata,
+    _column("source", String(80), primary_key=True),
+    _column("quantity", String(80), primary_key=True),
+    _column("station", String(120), primary_key=True),
+    _column("observed_at", UtcTime, primary_key=True),
+    _column("value", sa.Double, nullable=True),
+    _column("unit", String(40)),
+    _column("quality", String(10)),
+    _column("received_at", UtcTime),
+    _column("payload_id", Key, nullable=True),
+    Index(None, "quantity", "observed_at"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    _column("source", String(80), primary_key=True),
+    _column("id", String(120), primary_key=True),
+    _column("kind", String(40)),
+    _column("status", String(20)),
+    _column("revision", Integer),
+    _column("lon", sa.Double),
+    _column("lat", sa.Double),
+    _column("depth_km", sa.Double, nullable=True),
+    _column("magnitude", sa.Double, nullable=True),
+    _column("magnitude_type", String(20), server_default=""),
+    _column("occurred_at", UtcTime),
+    _column("updated_at", UtcTime),
+    _column("title", Text, server_default=""),
+    _column("url", Text, server_default=""),
+    _column("aliases", Json),
+    _column("attributes", Json),
+    _column("same_as", String(120), nullable=True),  # id of the preferred report of the same event, where another is
+    _column("received_at", UtcTime),
+    _column("payload_id", Key, nullable=True),
+    Index(None, "kind", "occurred_at"),
+)
+
+event_revision = Table(
+    "event_revision",
+    metadata,
+    _column("source", String(80), primary_key=True),
+    _column("id", String(120), primary_key=True),
+    _column("digest", String(64), primary_key=True),
+    _column("updated_at", UtcTime),
+    _column("received_at", UtcTime),
+    _column("payload_id", Key, nullable=True),
+    _column("body", Json),
+)
+
+incoming_warning = Table(
+    "incoming_warning",
+    metadata,
+    Column("key", String(64), primary_key=True),  # sha256 of sender, identifier, sent
+    _column("source", String(80)),
+    _column("id", Text),
+    _column("sender", Text),
+    _column("sent_at", UtcTime),
+    _column("status", String(20)),
+    _column("message_type", String(20)),
+    _column("scope", String(20)),
+    _column("level", Integer),
+    _column("event", Text),
+    _column("headline", Text),
+    _column("severity", String(20)),
+    _column("urgency", String(20)),
+    _column("certainty", String(20)),
+    _column("onset_at", UtcTime, nullable=True),
+    _column("expires_at", UtcTime, nullable=True),
+    _column("language", String(20)),
+    _column("references", Json),
+    _column("geometry", Json, nullable=True),
+    _column("area", Text),
+    _column("geocodes", Json),
+    _column("infos", Json),
+    _column("replaced_by", String(64), nullable=True),  # key of the Update or Cancel that refers to this message
+    _column("received_at", UtcTime),
+    _column("payload_id", Key, nullable=True),
+    Index(None, "expires_at"),
+)
+
+field_step = Table(
+    "field_step",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("source", String(80)),
+    _column("quantity", String(80)),
+    _column("run_at", UtcTime),
+    _column("valid_at", UtcTime),
+    _column("forecast", sa.Boolean),
+    _column("accumulation_s", Integer),
+    _column("unit", String(40)),
+    _column("grid", String(64)),  # hash of the coordinates
+    _column("digest", String(64)),  # hash of the values
+    _column("store", Text),  # archive group, relative to the field archive
+    _column("index", Integer),
+    _column("west", sa.Double),
+    _column("south", sa.Double),
+    _column("east", sa.Double),
+    _column("north", sa.Double),
+    _column("missing_share", sa.Double),
+    _column("attributes", Json),
+    _column("received_at", UtcTime),
+    _column("payload_id", Key, nullable=True),
+    sa.UniqueConstraint("source", "quantity", "run_at", "valid_at", "accumulation_s", "grid"),
+    Index(None, "quantity", "valid_at"),
+)
+
+dataset = Table(
+    "dataset",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("source", String(80)),
+    _column("key", String(200)),
+    _column("title", Text),
+    _column("digest", String(64)),
+    _column("path", Text),  # GeoParquet, relative to the survey folder
+    _column(
+        "tiles", Text, server_default=""
+    ),  # PMTiles, relative to the survey folder; empty when none could be made
+    _column("rows", Integer),
+    _column("geometry_types", Json),
+    _column("columns", Json),
+    _column("west", sa.Double, nullable=True),
+    _column("south", sa.Double, nullable=True),
+    _column("east", sa.Double, nullable=True),
+    _column("north", sa.Double, nullable=True),
+    _column("crs_declared", Text),
+    _column("notes", Json),
+    _column("received_at", UtcTime),
+    _column("payload_id", Key, nullable=True),
+    sa.UniqueConstraint("source", "key", "digest"),
+)
+
+rule_version = Table(
+    "rule_version",
+    metadata,
+    _column("rule", String(120), primary_key=True),
+    _column("digest", String(64), primary_key=True),
+    _column("version", String(40)),
+    _column("pack", String(200)),
+    _column("body", Json),
+    _column("first_at", UtcTime),
+)
+
+# One row a rule: the whole state over its regions as columns, so that a step is one read and one write.
+rule_state = Table(
+    "rule_state",
+    metadata,
+    Column("rule", String(120), primary_key=True),
+    _column("digest", String(64)),
+    _column("enabled", sa.Boolean),
+    _column("evaluated_at", UtcTime, nullable=True),
+    _column("watermark_at", UtcTime, nullable=True),
+    _column("state", sa.LargeBinary, nullable=True),
+)
+
+evaluation = Table(
+    "evaluation",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("rule", String(120)),
+    _column("digest", String(64)),
+    _column("at", UtcTime),
+    _column("outcome", String(20)),  # fired quiet unknown error
+    _column("watched", Integer),
+    _column("firing", Integer),
+    _column("unknown", Integer),
+    _column("transitions", Integer),
+    _column("seconds", sa.Double),
+    _column("reason", Text, server_default=""),
+    Index(None, "rule", "id"),
+)
+
+transition = Table(
+    "transition",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("rule", String(120)),
+    _column("digest", String(64)),
+    _column("region", String(80)),
+    _column("at", UtcTime),
+    _column("from_phase", String(12)),
+    _column("to_phase", String(12)),
+    _column("from_level", Integer),
+    _column("to_level", Integer),
+    _column("reason", String(40)),
+    _column("value", sa.Double, nullable=True),
+    _column("value_at", UtcTime, nullable=True),
+    _column("proposal_id", Key, nullable=True),
+    Index(None, "region", "id"),
+)
+
+proposal = Table(
+    "proposal",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("created_at", UtcTime),
+    _column("updated_at", UtcTime),
+    _column("rule", String(120)),
+    _column("digest", String(64)),
+    _column("hazard", String(40)),
+    _column("level", Integer),
+    _column("reason", String(40)),
+    _column("regions", Json),  # codes
+    _column("state", String(20)),  # open superseded closed
+    _column("superseded_by", Key, nullable=True),
+    _column("detail", Json),
+    Index(None, "state", "id"),
+)
+
+# The map's picture: one byte a region in rid order, written with the evaluation that changed it.
+level_snapshot = Table(
+    "level_snapshot",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _column("at", UtcTime),
+    _column("levels", sa.LargeBinary),
+    _column("counts", Json),
+)
+
+topic_version = Table(
+    "topic_version",
+    metadata,
+    Column("topic", String(20), primary_key=True),
+    _column("version", Key),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("version", Key),
+    _column("at", UtcTime),
+    _column("topic", String(20)),
+    _column("subject", String(240)),
+    _column("level", Integer),
+    _column("kind", String(40)),
+    _column("detail", Json),
+    Index(None, "at"),
+)
+
+leader = Table(
+    "leader",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    _column("epoch", Key),
+    _column("holder", String(200)),
+    _column("heartbeat_at", UtcTime),
+)
+
+# What the operator must hear of: one open row a cause.
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("cause", String(200)),
+    _column("opened_at", UtcTime),
+    _column("last_at", UtcTime),
+    _column("closed_at", UtcTime, nullable=True),
+    _column("detail", Json),
+    Index("ix_notice_open", "cause", unique=True, sqlite_where=sa.text("closed_at IS NULL"),
+          postgresql_where=sa.text("closed_at IS NULL")),
+)  # fmt: skip
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("key", String(64), unique=True),
+    _column("notice_id", Key, ForeignKey("notice.id")),
+    _column("channel", String(40)),
+    _column("recipient", Text),
+    _column("payload_sha256", String(64)),
+    _column("body", Text),
+    _column("state", String(12)),  # pending leased sent failed
+    _column("attempts", Integer, server_default="0"),
+    _column("next_at", UtcTime),
+    _column("lease_by", String(120), server_default=""),
+    _column("lease_until", UtcTime, nullable=True),
+    _column("sent_at", UtcTime, nullable=True),
+    _column("receipt", Text, server_default=""),
+    _column("error", Text, server_default=""),
+    Index(None, "state", "next_at"),
+)
+
+user = Table(
+    "user",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _column("email", String(255), unique=True),
+    _column("password", String(255), nullable=True),
+    _column("active", sa.Boolean),
+    _column("fs_uniquifier", String(64), unique=True),
+    _column("name", String(200), server_default=""),
+    _column("locale", String(8), server_default=""),
+    _column("created_at", UtcTime),
+    _column("last_login_at", UtcTime, nullable=True),
+)
+
+role = Table(
+    "role",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _column("name", String(40), unique=True),
+    _column("permissions", Text, nullable=True),
+)
+
+user_role = Table(
+    "user_role",
+    metadata,
+    _column("user_id", Integer, ForeignKey("user.id"), primary_key=True),
+    _column("role_id", Integer, ForeignKey("role.id"), primary_key=True),
+)
+
+first_run = Table(
+    "first_run",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _column("token_sha256", String(64)),
+    _column("created_at", UtcTime),
+    _column("used_at", UtcTime, nullable=True),
+)
+
+# Hash-linked; triggers in the migration refuse UPDATE and DELETE.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Key, primary_key=True, autoincrement=False),
+    _column("at", UtcTime),
+    _column("actor", String(255)),
+    _column("action", String(60)),
+    _column("object", Text),
+    _column("detail", Json),
+    _column("previous", String(64)),
+    _column("hash", String(64), unique=True),
+)

@@ -1,0 +1,171 @@
+"""Shared fixtures: both databases, the recorded feeds where they are, and no network but loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from data.store.engine import Store, open_store
+from data.store.migrate import migrate
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDED = ROOT.parent / "shared" / "fixtures"
+ORACLES = ROOT.parent / "shared" / "oracles"
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def recorded() -> Path:
+    """The folder of recorded real payloads."""
+    if not RECORDED.is_dir():
+        pytest.skip("the recorded feeds are not on this machine")
+    return RECORDED
+
+
+@pytest.fixture
+def oracles() -> Path:
+    """The folder of published numbers."""
+    if not ORACLES.is_dir():
+        pytest.skip("the oracle tables are not on this machine")
+    return ORACLES
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "tocsin.db"
+    store = open_store(f"sqlite:///{path}")
+    migrate(store)
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    return path
+
+
+def _postgres_binaries() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) if Path("/usr/lib/postgresql").is_dir() else []
+    on_path = shutil.which("initdb")
+    return found[-1].parent if found else (Path(on_path).parent if on_path else None)
+
+
+def _ordinary_user() -> Callable[[], None] | None:
+    """PostgreSQL refuses root; give the id of an ordinary account to the child where we are root."""
+    if os.geteuid() != 0:
+        return None
+    account = pwd.getpwnam("postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else "nobody")
+
+    def become() -> None:
+        os.setgid(account.pw_gid)
+        os.setgroups([])
+        os.setuid(account.pw_uid)
+
+    become.account = account  # type: ignore[attr-defined]
+    return become
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A private PostgreSQL on a free loopback port, ended by its own process id."""
+    binaries = _postgres_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server binaries on this machine (make test installs them)")
+    become = _ordinary_user()
+    folder = Path("/tmp") / f"tocsin-pg-{uuid.uuid4().hex[:8]}"  # short: a socket path is limited to 107 bytes
+    folder.mkdir(mode=0o700)
+    if become is not None:
+        account = become.account  # type: ignore[attr-defined]
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    cluster, port = folder / "cluster", free_port()
+    subprocess.run(
+        [binaries / "initdb", "-D", cluster, "-U", "tocsin", "-A", "trust", "-E", "UTF8", "--no-sync"],
+        check=True, capture_output=True, preexec_fn=become, cwd=folder,
+    )  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [binaries / "postgres", "-D", cluster, "-p", str(port), "-k", str(folder), "-h", "127.0.0.1",
+             "-c", "fsync=off", "-c", "max_connections=200"],
+            stdout=log, stderr=log, preexec_fn=become, cwd=folder,
+        )  # fmt: skip
+    address = f"postgresql://tocsin@127.0.0.1:{port}"
+    try:
+        store = open_store(f"{address}/postgres")
+        store.wait_ready(30)
+        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sa.text("CREATE DATABASE template_tocsin"))
+        store.close()
+        template = open_store(f"{address}/template_tocsin")
+        migrate(template)
+        template.close()
+        yield address
+    finally:
+        server.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(10)
+        if server.poll() is None:
+            server.kill()
+            server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    path = tmp_path / "tocsin.db"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    name = f"t{uuid.uuid4().hex[:12]}"
+    admin = open_store(f"{postgres_server}/postgres")
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE template_tocsin"))
+    yield f"{postgres_server}/{name}"
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The address of an empty, migrated database, once on each engine."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """An open store, once on each engine."""
+    opened = open_store(database_url)
+    deadline = time.monotonic() + 10
+    opened.wait_ready(max(0.1, deadline - time.monotonic()))
+    yield opened
+    opened.close()
