@@ -1,0 +1,99 @@
+"""The watchdog: says within a minute that something has stopped. It runs outside the process it watches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from alerts.ledger import enqueue, notice_body, open_notices
+from data.clock import iso
+from data.store.changes import note_change
+from data.store.engine import Store
+from data.store.tables import leader, notice, rule_state, source_state
+
+ENGINE_SILENT_AFTER = timedelta(seconds=30)
+PERIODS_MISSED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the store says of the moving parts."""
+
+    heartbeat_at: datetime | None
+    evaluated: Mapping[str, datetime | None]  # enabled rules and their last evaluation
+    failing: Mapping[str, tuple[datetime, str]]  # sources that fail: since when and why
+
+
+def find_causes(facts: Facts, *, now: datetime, period: timedelta, patience: timedelta) -> dict[str, dict[str, Any]]:
+    """Everything a person must hear of, one entry a cause.
+
+    A silent engine stands for its rules and feeds: they would only repeat it.
+    """
+    if facts.heartbeat_at is None or now - facts.heartbeat_at > ENGINE_SILENT_AFTER:
+        since = iso(facts.heartbeat_at) if facts.heartbeat_at else None
+        return {"engine": {"what": "the engine is silent", "since": since}}
+    causes: dict[str, dict[str, Any]] = {}
+    overdue = {rule: at for rule, at in facts.evaluated.items() if at is None or now - at > period * PERIODS_MISSED}
+    if overdue:
+        causes["rules"] = {
+            "what": "rules without an evaluation",
+            "rules": sorted(overdue)[:50],
+            "count": len(overdue),
+        }
+    failing = {key: item for key, item in facts.failing.items() if now - item[0] > patience}
+    if failing:
+        causes["feeds"] = {
+            "what": "feeds that fail",
+            "feeds": {
+                key: {"since": iso(since), "reason": reason} for key, (since, reason) in sorted(failing.items())
+            },
+            "count": len(failing),
+        }
+    return causes
+
+
+def read_facts(store: Store) -> Facts:
+    """The facts as the store has them."""
+    with store.read() as connection:
+        heartbeat = connection.execute(sa.select(leader.c.heartbeat_at).where(leader.c.name == "engine")).scalar()
+        rules = connection.execute(
+            sa.select(rule_state.c.rule, rule_state.c.evaluated_at).where(rule_state.c.enabled)
+        ).all()
+        feeds = connection.execute(
+            sa.select(source_state.c.source, source_state.c.failing_since, source_state.c.reason).where(
+                source_state.c.enabled, source_state.c.paused_by == "", source_state.c.failing_since.is_not(None)
+            )
+        ).all()
+    return Facts(
+        heartbeat_at=heartbeat,
+        evaluated={row.rule: row.evaluated_at for row in rules},
+        failing={row.source: (row.failing_since, row.reason) for row in feeds},
+    )
+
+
+def keep_notices(
+    store: Store, causes: Mapping[str, Mapping[str, Any]], recipients: Sequence[tuple[str, str]], *, now: datetime
+) -> None:
+    """Open, refresh and close notices: exactly one open one a cause, and what must be told is queued with it."""
+    with store.write() as connection:
+        standing = {row.cause: row for row in open_notices(connection)}
+        for cause, row in standing.items():
+            if cause not in causes:
+                connection.execute(notice.update().where(notice.c.id == row.id).values(closed_at=now, last_at=now))
+                closed = connection.execute(sa.select(notice).where(notice.c.id == row.id)).one()
+                enqueue(connection, row.id, notice_body(closed, state="closed"), recipients, now=now)
+                note_change(connection, "notices", at=now, kind="closed", subject=cause)
+        for cause, detail in causes.items():
+            if cause in standing:
+                connection.execute(
+                    notice.update().where(notice.c.id == standing[cause].id).values(last_at=now, detail=dict(detail))
+                )
+                continue
+            connection.execute(notice.insert().values(cause=cause, opened_at=now, last_at=now, detail=dict(detail)))
+            row = next(item for item in open_notices(connection) if item.cause == cause)
+            enqueue(connection, row.id, notice_body(row, state="open"), recipients, now=now)
+            note_change(connection, "notices", at=now, kind="opened", subject=cause, detail=detail)
