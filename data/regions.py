@@ -36,8 +36,8 @@ class RegionIndex:
     """Every region by its row number `rid`; arrays are in that order and read-only.
 
     `parent_rid` is -1 at the top; `bbox` has the columns west, south, east, north [degrees] of the plane, so that a
-    region on the antimeridian spans -180 to 180; `lon` and `lat` are a point inside; `population` is NaN where unknown
-    and `population_source` says whether it comes from the country table or is a sum over places.
+    region on the antimeridian spans -180 to 180; `lon`, `lat` are a point inside. `population` is known for countries
+    and NaN elsewhere; `places_population` sums the populated places inside, which is a weight and not a census.
     """
 
     code: Texts
@@ -47,7 +47,7 @@ class RegionIndex:
     name_zh: Texts
     parent_rid: Rids
     population: Numbers
-    population_source: Texts
+    places_population: Numbers
     lon: Numbers
     lat: Numbers
     bbox: Numbers
@@ -136,7 +136,8 @@ def _load(folder: Path, _modified: int) -> RegionIndex:
     bbox = np.column_stack([columns[name] for name in ("west", "south", "east", "north")])
     for values in (bbox, *columns.values()):
         values.setflags(write=False)
-    names = ("code", "kind", "pack", "name", "name_zh", "parent_rid", "population", "population_source", "lon", "lat")
+    names = ("code", "kind", "pack", "name", "name_zh", "parent_rid", "population", "places_population")
+    names += ("lon", "lat")
     return RegionIndex(**{name: columns[name] for name in names}, bbox=bbox, base_dir=folder)
 
 

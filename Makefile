@@ -1,0 +1,63 @@
+# Tocsin: `make run` starts everything, `make test` checks everything; both set up what they need.
+
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { command -v $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup test prove doctor lint clean
+
+help:
+	@echo "make run     set up and start on http://127.0.0.1:8050"
+	@echo "make setup   only set up: packages, browser bundle, base data"
+	@echo "make test    set up for tests, then every check and test"
+	@echo "make prove   the slow proofs"
+	@echo "make doctor  what is missing or wrong"
+	@echo "make clean   remove the environment, bundles and base data (not the database)"
+
+run: setup
+	@$(BIN)/python app.py
+
+setup: $(VENV)/run.stamp
+	@$(BIN)/python -m data.setup
+
+doctor:
+	@$(BIN)/python app.py doctor
+
+test: $(VENV)/test.stamp
+	@$(BIN)/python -m data.setup --for-tests
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -m "not prove"
+
+lint: $(VENV)/test.stamp
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+prove: $(VENV)/test.stamp
+	@$(BIN)/python -m data.setup --for-tests
+	$(BIN)/python -m pytest -m prove
+
+clean:
+	rm -rf $(VENV) assets/vendor data/var/npm data/var/base data/var/stamps
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed (Debian: apt-get install python3 python3-venv)"; exit 1; }
+	@echo "Python environment from $(PYTHON) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+# A stamp holds the checksum of what was installed; touching the file without changing it installs nothing.
+$(VENV)/run.stamp: requirements.txt | $(BIN)/python
+	@sum="$$(cksum requirements.txt)"; if [ "$$sum" != "$$(cat $@ 2>/dev/null)" ]; then \
+		echo "Python packages (a few minutes the first time) ..."; \
+		$(PIP) install --quiet -r requirements.txt && echo "$$sum" > $@; else touch $@; fi
+
+$(VENV)/test.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
+	@sum="$$(cksum requirements.txt requirements-dev.txt)"; if [ "$$sum" != "$$(cat $@ 2>/dev/null)" ]; then \
+		echo "Python packages for tests ..."; \
+		$(PIP) install --quiet -r requirements-dev.txt && echo "$$sum" > $@ \
+		&& cksum requirements.txt > $(VENV)/run.stamp; else touch $@; fi
