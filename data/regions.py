@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -136,9 +136,8 @@ def _load(folder: Path, _modified: int) -> RegionIndex:
     bbox = np.column_stack([columns[name] for name in ("west", "south", "east", "north")])
     for values in (bbox, *columns.values()):
         values.setflags(write=False)
-    names = ("code", "kind", "pack", "name", "name_zh", "parent_rid", "population", "places_population")
-    names += ("lon", "lat")
-    return RegionIndex(**{name: columns[name] for name in names}, bbox=bbox, base_dir=folder)
+    own = [field.name for field in fields(RegionIndex) if field.name in columns]
+    return RegionIndex(**{name: columns[name] for name in own}, bbox=bbox, base_dir=folder)
 
 
 def load_geometries(base_dir: Path, kinds: Collection[str]) -> tuple[Rids, NDArray[np.object_]]:

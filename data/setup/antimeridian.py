@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.affinity import translate
+from shapely.geometry.base import BaseGeometry
 
 Coordinates = NDArray[np.float64]
 WORLD = shapely.box(-180.0, -90.0, 180.0, 90.0)
@@ -24,7 +25,7 @@ def unwrap(ring: Coordinates) -> Coordinates:
     return points
 
 
-def cut(geometry: shapely.Geometry) -> shapely.Geometry:
+def cut(geometry: BaseGeometry) -> BaseGeometry:
     """Cut polygons at the antimeridian.
 
     Parameters
@@ -42,12 +43,12 @@ def cut(geometry: shapely.Geometry) -> shapely.Geometry:
     return polygons_only(whole)
 
 
-def cut_line(points: Coordinates) -> shapely.Geometry:
+def cut_line(points: Coordinates) -> BaseGeometry:
     """Cut a line at the antimeridian; the part beyond comes in on the other side."""
     return _fold(shapely.LineString(unwrap(points)))
 
 
-def polygons_only(geometry: shapely.Geometry) -> shapely.Geometry:
+def polygons_only(geometry: BaseGeometry) -> BaseGeometry:
     """The areas of a geometry, without the points and lines that cutting and mending leave behind."""
     if geometry.geom_type in ("Polygon", "MultiPolygon"):
         return geometry
@@ -60,14 +61,14 @@ def polygons_only(geometry: shapely.Geometry) -> shapely.Geometry:
     return kept[0] if len(kept) == 1 else shapely.MultiPolygon(kept)
 
 
-def valid_polygons(geometry: shapely.Geometry) -> shapely.Geometry:
+def valid_polygons(geometry: BaseGeometry) -> BaseGeometry:
     """A valid polygon or multipolygon of the same area, for rings that touch or cross themselves."""
     if geometry.is_valid:
         return geometry
     return polygons_only(shapely.make_valid(geometry, method="structure"))
 
 
-def _mend(polygon: shapely.Polygon) -> shapely.Geometry:
+def _mend(polygon: shapely.Polygon) -> BaseGeometry:
     outer = unwrap(shapely.get_coordinates(polygon.exterior))
     if abs(outer[-1, 0] - outer[0, 0]) > 180.0:
         outer = _over_pole(outer)
@@ -84,7 +85,7 @@ def _over_pole(ring: Coordinates) -> Coordinates:
     return np.vstack([ring, [ring[-1, 0], pole], [ring[0, 0], pole], ring[0]])
 
 
-def _fold(geometry: shapely.Geometry) -> shapely.Geometry:
+def _fold(geometry: BaseGeometry) -> BaseGeometry:
     """Bring what lies beyond +-180 back into the world."""
     west, _, east, _ = geometry.bounds
     if west >= -180.0 and east <= 180.0:

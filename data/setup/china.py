@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from data.errors import ConfigError
 
@@ -34,7 +35,7 @@ class Unit:
     short_name: str
     lon: float
     lat: float
-    geometry: shapely.Geometry
+    geometry: BaseGeometry
 
 
 def folder() -> Path:
@@ -67,7 +68,7 @@ def units(level: str, parent: str | None) -> list[Unit]:
     ]
 
 
-def border_lines() -> list[tuple[str, shapely.Geometry]]:
+def border_lines() -> list[tuple[str, BaseGeometry]]:
     """The national border, the nine-dash line and the undefined border, as (class, line)."""
     border = read_geometries(folder() / "tianditu" / "cn_border.bin")
     lines = dict(zip(LINES, read_geometries(folder() / "cn_line.bin"), strict=True))
@@ -75,7 +76,7 @@ def border_lines() -> list[tuple[str, shapely.Geometry]]:
     return [*outline, ("nine-dash", lines["nine-dash"]), ("undefined", lines["undefined"])]
 
 
-def read_geometries(path: Path) -> list[shapely.Geometry]:
+def read_geometries(path: Path) -> list[BaseGeometry]:
     """Read a file of the package.
 
     Notes
@@ -112,7 +113,7 @@ def _polygon(content: bytes) -> shapely.Polygon:
     return shapely.Polygon(outer, holes)
 
 
-def _geometry(content: bytes) -> shapely.Geometry:
+def _geometry(content: bytes) -> BaseGeometry:
     (kind,) = struct.unpack_from("<I", content)
     body = content[4:]
     if kind == 2:

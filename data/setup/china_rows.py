@@ -6,7 +6,7 @@ import shapely
 
 from data.setup import china
 from data.setup.places import Place, read_places
-from data.setup.romanise import OFFICIAL, OTHER_TONGUES, pinyin, same_sound
+from data.setup.romanise import OFFICIAL, OTHER_TONGUES, alike, pinyin
 from data.setup.rows import Row
 
 
@@ -48,8 +48,8 @@ def _row(unit: china.Unit, code: str, kind: str, parent: str, name: str) -> Row:
 class Namer:
     """Names units in Latin letters.
 
-    An official name wins, then pinyin. A prefecture takes the name of the place that bears its Chinese name where it
-    is spelt better than pinyin (`Lüliang`), and where the region's names come from another language (`Hohhot`).
+    An official name wins, then pinyin. A prefecture takes the name of the place with its Chinese name where that
+    is much like the pinyin (`Lüliang`, `Harbin`), and where the region's names come from another language (`Hohhot`).
     Counties do not: the place that bears a county's name is often its seat under the seat's own name.
     """
 
@@ -66,7 +66,7 @@ class Namer:
             return OFFICIAL[unit.code]
         word = pinyin(unit.name_zh, unit.short_name)
         borne = self._largest(unit) if of_place else None
-        if borne and (same_sound(borne, word) or unit.code.startswith(OTHER_TONGUES)):
+        if borne and (alike(borne, word) or unit.code.startswith(OTHER_TONGUES)):
             return borne
         return word
 
@@ -78,4 +78,4 @@ class Namer:
             if shapely.intersects_xy(unit.geometry, place.lon, place.lat)
         }
         largest = max(bearers.values(), key=lambda place: (place.population, -place.geoname_id), default=None)
-        return largest.name if largest else None
+        return largest.name.replace("’", "'") if largest else None

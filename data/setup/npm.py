@@ -64,15 +64,9 @@ def bundle(places: Places) -> None:
         for entry in sorted((places.assets / "bundle").glob("*.mjs")):
             copied = places.npm / entry.name  # next to node_modules, where esbuild looks packages up
             shutil.copyfile(entry, copied)
-            build = [
-                program,
-                places.modules / "esbuild" / "bin" / "esbuild",
-                copied,
-                "--bundle",
-                "--format=esm",
-            ]
-            build += ["--minify", "--target=es2022", "--legal-comments=linked", "--log-level=warning"]
-            run([*build, f"--outfile={fresh / entry.name}"], places.npm)
+            flags = ["--bundle", "--format=esm", "--minify", "--target=es2022", "--legal-comments=linked"]
+            flags += ["--log-level=warning", f"--outfile={fresh / entry.name}"]
+            run([program, places.modules / "esbuild" / "bin" / "esbuild", copied, *flags], places.npm)
         library = places.modules / "maplibre-gl" / "dist"
         worker = (library / WORKER).read_text(encoding="utf-8")
         (fresh / WORKER).write_text(without_map_link(worker), encoding="utf-8")

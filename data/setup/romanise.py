@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from difflib import SequenceMatcher
 
 ENDINGS = ("新区", "林区", "矿区", "市", "区", "县", "省")
 OTHER_TONGUES = ("15", "54", "63", "65")  # Inner Mongolia, Tibet, Qinghai, Xinjiang: names that are not pinyin
@@ -18,6 +19,9 @@ OFFICIAL = {
     "810107": "Wan Chai", "810108": "Wong Tai Sin", "810109": "Yau Tsim Mong", "810110": "Islands",
     "810111": "Kwai Tsing", "810112": "North", "810113": "Sai Kung", "810114": "Sha Tin", "810115": "Tuen Mun",
     "810116": "Tai Po", "810117": "Tsuen Wan", "810118": "Yuen Long", "820000": "Macao",
+    "411100": "Luohe", "540200": "Shigatse", "540400": "Nyingchi", "540500": "Shannan", "542500": "Ngari",
+    "532600": "Wenshan", "610800": "Yulin", "630200": "Haidong", "653200": "Hotan", "654000": "Ili",
+    "654300": "Altay", "659002": "Aral", "350105": "Mawei", "450406": "Longxu", "510117": "Pidu",
     "150000": "Inner Mongolia", "540000": "Xizang", "610000": "Shaanxi",
 }  # fmt: skip
 
@@ -41,9 +45,9 @@ def pinyin(full_name: str, short_name: str) -> str:
     return word.capitalize() or full_name
 
 
-def same_sound(name: str, word: str) -> bool:
-    """Whether a name is written like a pinyin word, apart from marks, spaces and case (`ü` counts as `v` and `u`)."""
-    return _letters(name.replace("ü", "v")) == _letters(word) or _letters(name) == _letters(word.replace("v", "u"))
+def alike(name: str, word: str) -> bool:
+    """Whether two spellings mean the same name: `Qiqihar` and `Qiqiha'er` do, `Longshan` and `Liaoyuan` do not."""
+    return SequenceMatcher(None, _letters(name), _letters(word)).ratio() >= 0.75
 
 
 def _letters(text: str) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import shapely
+from shapely.geometry.base import BaseGeometry
 
 from data.setup.antimeridian import valid_polygons
 
@@ -23,7 +23,7 @@ class Row:
     name: str
     name_zh: str = ""
     parent: str = ""
-    geometry: shapely.Geometry
+    geometry: BaseGeometry
     population: float = float("nan")
 
 

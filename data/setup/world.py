@@ -87,12 +87,12 @@ def admin1_rows(modules: Path, countries: dict[str, str], packs: tuple[str, ...]
 def _units(path: Path, country: str, country_name: str, used: set[str]) -> list[Row]:
     """The units of one file; `used` holds the codes given so far and grows."""
     topology = Topology(path)
-    items = [item for name in topology.names for item in topology.features(name) if item.geometry is not None]
+    items = [item for name in topology.names for item in topology.features(name)]
     twice = repeated(item.native_id for item in items)
     rows = []
     for item in items:
-        geometry = cut(item.geometry)
-        if geometry.area == 0:
+        geometry = cut(item.geometry) if item.geometry is not None else None
+        if geometry is None or geometry.area == 0:
             continue
         named = item.name not in ("", "None")
         code = item.native_id
