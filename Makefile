@@ -53,11 +53,11 @@ $(BIN)/python:
 # A stamp holds the checksum of what was installed; touching the file without changing it installs nothing.
 $(VENV)/run.stamp: requirements.txt | $(BIN)/python
 	@sum="$$(cksum requirements.txt)"; if [ "$$sum" != "$$(cat $@ 2>/dev/null)" ]; then \
-		echo "Python packages (a few minutes the first time) ..."; \
-		$(PIP) install --quiet -r requirements.txt && echo "$$sum" > $@; else touch $@; fi
+		echo "Python packages (a few minutes the first time) ..."; [ -t 1 ] || quiet=--quiet; \
+		$(PIP) install $$quiet -r requirements.txt && echo "$$sum" > $@; else touch $@; fi
 
 $(VENV)/test.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
 	@sum="$$(cksum requirements.txt requirements-dev.txt)"; if [ "$$sum" != "$$(cat $@ 2>/dev/null)" ]; then \
-		echo "Python packages for tests ..."; \
-		$(PIP) install --quiet -r requirements-dev.txt && echo "$$sum" > $@ \
+		echo "Python packages for tests ..."; [ -t 1 ] || quiet=--quiet; \
+		$(PIP) install $$quiet -r requirements-dev.txt && echo "$$sum" > $@ \
 		&& cksum requirements.txt > $(VENV)/run.stamp; else touch $@; fi

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from data.setup.tiles import DEEPEST, FIRST_ZOOM, write_tiles
 BASE = default_base_dir()
 
 
-def layers_at(path: Path, zoom: int) -> Iterator[dict[str, list[dict[str, object]]]]:
+def layers_at(path: Path, zoom: int) -> Iterator[dict[str, list[dict[str, Any]]]]:
     """The decoded tiles of a zoom: features by layer."""
     import mapbox_vector_tile
     from pmtiles.reader import MmapSource, all_tiles
@@ -32,7 +34,7 @@ def numbers_at(path: Path, zoom: int) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for layers in layers_at(path, zoom):
         for name, features in layers.items():
-            found.setdefault(name, set()).update(int(str(feature.get("id", 0))) for feature in features)
+            found.setdefault(name, set()).update(int(feature.get("id", 0)) for feature in features)
     return found
 
 
@@ -91,17 +93,9 @@ def test_write_tiles_keeps_numbers_names_and_common_borders(tmp_path: Path) -> N
     assert write_tiles(features, tmp_path / "two.pmtiles", "nobody") == 2
     assert [path.name for path in tmp_path.iterdir()] == ["two.pmtiles"]
     (layers,) = list(layers_at(tmp_path / "two.pmtiles", 2))
-    assert {(feature["id"], feature["properties"]["name"]) for feature in layers["cn-county"]} == {
-        (7, "甲"),
-        (8, "乙"),
-    }
-    areas = [shapely.from_geojson(shapely_json(feature["geometry"])) for feature in layers["cn-county"]]
+    counties = layers["cn-county"]
+    assert {(county["id"], county["properties"]["name"]) for county in counties} == {(7, "甲"), (8, "乙")}
+    areas = [shapely.from_geojson(json.dumps(county["geometry"])) for county in counties]
     whole = shapely.union_all(areas)
     assert whole.geom_type == "Polygon" and not whole.interiors
     assert areas[0].intersection(areas[1]).area == 0
-
-
-def shapely_json(geometry: object) -> str:
-    import json
-
-    return json.dumps(geometry)
