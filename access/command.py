@@ -1,0 +1,139 @@
+"""`user add|role|disable|enable|password|list` and `audit verify` of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import sys
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from access import accounts, audit, passwords
+from access.keys import read_keys
+from access.matrix import ROLES
+from access.people import Account
+from data.clock import iso, utc_now
+from data.errors import ConfigError
+from data.settings import Settings
+from data.store.engine import Store
+
+ACTOR = "command line"
+
+
+def add_arguments(commands: Any) -> None:
+    """Add the actions of `user` to its subparsers."""
+    texts = {
+        "add": "make an account", "role": "set the roles of an account", "disable": "switch an account off",
+        "enable": "switch an account on again", "password": "set a new password", "list": "every account",
+    }  # fmt: skip
+    for name, text in texts.items():
+        parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
+        parser.add_argument("--json", action="store_true")
+        if name != "list":
+            parser.add_argument("email")
+        if name == "add":
+            parser.add_argument("--name", default="")
+        if name in ("add", "role"):
+            plural = "*" if name == "add" else "+"
+            parser.add_argument("roles", nargs=plural, metavar="role", help=f"of {', '.join(ROLES)}")
+        if name in ("add", "password"):
+            parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+
+
+def main(store: Store, options: argparse.Namespace, settings: Settings) -> int:
+    """Carry out one `user` action; each change is in the audit chain."""
+    now = utc_now()
+    match options.action:
+        case "list":
+            with store.read() as connection:
+                found = accounts.everyone(connection)
+            return _show([_facts(account) for account in found], options.json)
+        case "add":
+            done = _add(store, options, settings, now)
+        case _:
+            done = _change(store, options, settings, now)
+    return _show([_facts(done)], options.json)
+
+
+def verify_main(store: Store, as_json: bool) -> int:
+    """Check the audit chain; 1 when it is broken. The head is what an outsider keeps to find a cut end."""
+    with store.read() as connection:
+        broken, (number, digest) = audit.verify(connection), audit.head(connection)
+    if as_json:
+        print(json.dumps({"entries": number, "head": digest, "broken_at": broken}))
+    elif broken is None:
+        print(f"{number} entries, unbroken; the last is {number} {digest}")
+    else:
+        print(f"broken at entry {broken} of {number}", file=sys.stderr)
+    return 0 if broken is None else 1
+
+
+def _add(store: Store, options: argparse.Namespace, settings: Settings, now: datetime) -> Account:
+    roles = options.roles or ["viewer"]
+    hashed = _password(options, settings, name=options.name)
+    with store.write() as connection:
+        account = accounts.create(
+            connection, email=options.email, name=options.name, password_hash=hashed, roles=roles, at=now
+        )
+        _note(connection, "user.add", account, now, roles=sorted(set(roles)))
+    return account
+
+
+def _change(store: Store, options: argparse.Namespace, settings: Settings, now: datetime) -> Account:
+    hashed = _password(options, settings) if options.action == "password" else ""
+    with store.write() as connection:
+        account = accounts.find(connection, email=accounts.normal_email(options.email))
+        if account is None:
+            raise ConfigError([f"there is no account for {options.email}"])
+        detail: dict[str, Any] = {}
+        match options.action:
+            case "role":
+                detail["roles"] = sorted(set(options.roles))
+                accounts.set_roles(connection, account, options.roles)
+            case "disable" | "enable":
+                accounts.set_active(connection, account, options.action == "enable")
+            case "password":
+                accounts.set_password(connection, account, hashed)
+        _note(connection, f"user.{options.action}", account, now, **detail)
+        changed = accounts.find(connection, id=account.id)
+    assert changed is not None
+    return changed
+
+
+def _note(connection: Connection, action: str, account: Account, now: datetime, **detail: Any) -> None:
+    audit.append(connection, at=now, actor=ACTOR, action=action, object=account.email, detail=detail)
+
+
+def _password(options: argparse.Namespace, settings: Settings, *, name: str = "") -> str:
+    if options.password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = getpass.getpass("Password: ")
+        if password != getpass.getpass("Password again: "):
+            raise ConfigError(["the two passwords differ"])
+    faults = passwords.faults(password, email=options.email, name=name)
+    if faults:
+        raise ConfigError(faults)
+    return passwords.hash_password(password, read_keys(settings.home).password_salt)
+
+
+def _facts(account: Account) -> dict[str, Any]:
+    last = iso(account.last_login_at) if account.last_login_at else None
+    roles = sorted(role.name for role in account.roles)
+    return {
+        "email": account.email, "name": account.name, "active": account.active, "roles": roles, "last_login_at": last,
+    }  # fmt: skip
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return 0
+    for row in rows:
+        state = "" if row["active"] else " (off)"
+        last = row["last_login_at"] or "never"
+        print(f"{row['email']}{state}  {', '.join(row['roles'])}  {row['name']}  last signed in: {last}")
+    return 0

@@ -1,0 +1,56 @@
+"""Who may do what: the one table of actions and roles, and the few addresses that need no session.
+
+Roles are sets, not a ladder: an administrator is not an approver unless the office says so. Every role may look.
+A view or callback names its action with `access.guard.needs`; what names none is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+ROLES = ("viewer", "duty", "planner", "author", "approver", "admin")
+
+EVERYONE = frozenset(ROLES)
+STAFF = EVERYONE - {"viewer"}
+DUTY = frozenset({"duty", "admin"})
+ADMIN = frozenset({"admin"})
+
+ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "app.load": EVERYONE,  # scripts, styles and the empty shell
+        "account.self": EVERYONE,  # one's own password, signing out
+        "watch.view": EVERYONE,
+        "about.view": EVERYONE,
+        "feeds.view": EVERYONE,
+        "feeds.operate": DUTY,  # run now, pause, switch on
+        "payload.download": STAFF,  # bytes as received, also rejected ones
+        "proposals.view": EVERYONE,
+        "proposals.close": DUTY,
+        "status.view": DUTY,  # /statusz and /metrics
+        "audit.view": ADMIN,
+        "admin.users": ADMIN,
+    }
+)
+
+# Served to anyone, by route rule. The stylesheet is the login page's own.
+PUBLIC_RULES = frozenset({"/login", "/login.css", "/first-run/<token>", "/healthz", "/readyz"})
+
+# Dash's own routes, which cannot be labelled in its code. What is not listed here is refused.
+DASH_RULES: Mapping[str, str] = MappingProxyType(
+    {
+        "/": "app.load",
+        "/<path:path>": "app.load",
+        "/assets/<path:filename>": "app.load",
+        "/_dash-component-suites/<string:package_name>/<path:fingerprinted_path>": "app.load",
+        "/_dash-layout": "app.load",
+        "/_dash-dependencies": "app.load",
+        "/_favicon.ico": "app.load",
+    }
+)
+CALLBACK_RULE = "/_dash-update-component"  # decided callback by callback
+
+
+def may(roles: frozenset[str], action: str) -> bool:
+    """Whether any of these roles may do an action; an unknown action is allowed to nobody."""
+    return bool(roles & ACTIONS.get(action, frozenset()))
