@@ -146,6 +146,7 @@ class IncomingWarning:
     area: str = ""
     geocodes: tuple[tuple[str, str], ...] = ()
     infos: tuple[Mapping[str, Any], ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # "notes": what was repaired or could not be read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -207,10 +207,12 @@ incoming_warning = Table(
     _column("area", Text),
     _column("geocodes", Json),
     _column("infos", Json),
+    _column("attributes", Json),
     _column("replaced_by", String(64), nullable=True),  # key of the Update or Cancel that refers to this message
     _column("received_at", UtcTime),
     _column("payload_id", Key, nullable=True),
     Index(None, "expires_at"),
+    Index(None, "sender", "sent_at"),
 )
 
 field_step = Table(

@@ -189,12 +189,14 @@ def upgrade() -> None:
         sa.Column("area", sa.Text(), nullable=False),
         sa.Column("geocodes", sa.JSON(), nullable=False),
         sa.Column("infos", sa.JSON(), nullable=False),
+        sa.Column("attributes", sa.JSON(), nullable=False),
         sa.Column("replaced_by", sa.String(length=64), nullable=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("payload_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_incoming_warning")),
     )
     op.create_index(op.f("ix_incoming_warning_expires_at"), "incoming_warning", ["expires_at"], unique=False)
+    op.create_index(op.f("ix_incoming_warning_sender_sent_at"), "incoming_warning", ["sender", "sent_at"], unique=False)
     op.create_table(
         "leader",
         sa.Column("name", sa.String(length=40), nullable=False),
