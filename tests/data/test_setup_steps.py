@@ -46,7 +46,7 @@ def _step(built: list[str], places: Places) -> Step:
             (fresh / "out.txt").write_text("made", encoding="utf-8")
         return "one file"
 
-    return Step("probe", "a probe", build, lambda places: (places.base / "out.txt",), ("stamp.py",))
+    return Step("probe", "a probe", build, lambda places: (places.base / "out.txt",), ("stamp.py",), by_pack=True)
 
 
 def test_step_is_skipped_until_packs_or_outputs_change(tmp_path: Path) -> None:
