@@ -13,7 +13,7 @@ from access.people import access, csrf_token, current
 from access.words import words
 from data.text import LOCALES, pick_locale
 
-MACHINE_PATHS = ("/api/", "/t/", "/_dash", "/assets/")
+MACHINE_PATHS = ("/api/", "/t/", "/_", "/assets/")
 
 
 def wants_page() -> bool:

@@ -47,7 +47,7 @@ class Role(RoleMixin):  # type: ignore[misc]
     __hash__ = RoleMixin.__hash__
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class Account(UserMixin):  # type: ignore[misc]
     """A row of the user table with its roles; `fs_uniquifier` is what a session cookie carries."""
 
@@ -56,7 +56,7 @@ class Account(UserMixin):  # type: ignore[misc]
     name: str
     password: str | None = field(repr=False)
     active: bool
-    fs_uniquifier: str = field(repr=False)
+    fs_uniquifier: str = field(default="", repr=False)  # Flask-Security looks for it on the class
     locale: str
     last_login_at: datetime | None  # type: ignore[assignment]
     roles: list[Role]  # type: ignore[assignment]
