@@ -1,0 +1,379 @@
+"""Evaluate every rule: gather, step, and keep what came of it, one transaction a rule.
+
+One rule that fails stays one rule: its regions turn unknown, its row says why, and the others go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from alerts.engine import Compiled, Inputs, State, Transition, carry_over, compile_rule, new_state, no_inputs, step
+from alerts.freeze import state_from_bytes, state_to_bytes
+from alerts.inputs import Gatherer, rids_of, utc_of
+from alerts.pack import PackRule
+from alerts.propose import Draft, draft_proposals, replaced
+from alerts.rule import Rule
+from data.errors import StaleLeader, TocsinError
+from data.model import Level
+from data.regions import RegionIndex, load_regions
+from data.store.changes import note_change
+from data.store.engine import Store
+from data.store.tables import evaluation, level_snapshot, proposal, rule_state, rule_version, transition
+from layers.regions import RegionLevels, count_levels, nothing_watched, roll_up
+
+SNAPSHOT = 1  # the one row of level_snapshot
+NAMED = 50  # regions listed in a change line; the count says how many there are
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one rule's evaluation came to."""
+
+    rule: str
+    outcome: str  # fired quiet unknown error
+    watched: int
+    firing: int
+    unknown: int
+    transitions: int
+    proposals: int
+    seconds: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What an evaluation of all rules came to."""
+
+    at: datetime
+    outcomes: tuple[Outcome, ...]
+    levels_changed: bool
+    counts: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluated:
+    """A rule after its step, not yet written."""
+
+    item: PackRule
+    compiled: Compiled
+    rids: NDArray[np.int32]
+    before: State
+    after: State
+    transitions: tuple[Transition, ...]
+    reason: str  # why it could not be evaluated; empty when it could
+    seconds: float
+
+
+def evaluate_all(
+    store: Store,
+    home: Path,
+    base_dir: Path,
+    rules: Iterable[PackRule],
+    now: datetime,
+    epoch: int | None = None,
+) -> Report:
+    """Evaluate the enabled rules as of `now` and write what came of it.
+
+    Parameters
+    ----------
+    store, home, base_dir
+        The store, where its files are, and the base data.
+    rules : iterable of PackRule
+        As loaded; those switched off in the store, or not in force on this day, are left out.
+    now : datetime
+        The clock of this evaluation.
+    epoch : int, optional
+        Leadership under which to write.
+
+    Raises
+    ------
+    StaleLeader
+        If another leader has taken over.
+    """
+    index = load_regions(base_dir)
+    listed = tuple(rules)
+    with store.read() as connection:
+        enabled = enabled_rules(connection, listed, now)
+    gatherer = Gatherer(store, home, base_dir, now, rules=[item.rule for item in enabled])
+    outcomes: list[Outcome] = []
+    layers: list[tuple[NDArray[np.int32], State]] = []
+    for item in enabled:
+        try:
+            evaluated = evaluate_rule(store, gatherer, item, now)
+            outcomes.append(_write(store, index, evaluated, now, epoch))
+            layers.append((evaluated.rids, evaluated.after))
+        except StaleLeader:
+            raise
+        except (TocsinError, sa.exc.SQLAlchemyError, ValueError, TypeError, KeyError, OSError) as error:
+            # A rule that cannot even be set up still leaves its row, so that the watchdog sees it was tried.
+            outcomes.append(_write_failure(store, item.rule, now, epoch, f"{type(error).__name__}: {error}"))
+            layers += _last_known(store, index, item.rule)
+    own = combine(layers, len(index))
+    changed, counts = _write_snapshot(store, index, own, now, epoch)
+    return Report(at=now, outcomes=tuple(outcomes), levels_changed=changed, counts=counts)
+
+
+def enabled_rules(connection: Connection, rules: Sequence[PackRule], now: datetime) -> tuple[PackRule, ...]:
+    """The rules in force today that nobody has switched off."""
+    switched = {row.rule: bool(row.enabled) for row in connection.execute(sa.select(rule_state))}
+    return tuple(
+        item for item in rules if switched.get(item.rule.key, item.rule.enabled) and item.rule.in_force(now.date())
+    )
+
+
+def evaluate_rule(store: Store, gatherer: Gatherer, item: PackRule, now: datetime) -> Evaluated:
+    """One rule's step over what the store holds; writes nothing."""
+    started = time.perf_counter()
+    compiled = compile_rule(item.rule)
+    rids = rids_of(item.rule, gatherer.index)
+    with store.read() as connection:
+        before = read_state(connection, compiled, gatherer.index.code[rids])
+    inputs, reason = _gather(gatherer, item.rule, compiled, before)
+    after, transitions = step(compiled, before, inputs, now)
+    return Evaluated(
+        item=item, compiled=compiled, rids=rids, before=before, after=after, transitions=transitions, reason=reason,
+        seconds=time.perf_counter() - started,
+    )  # fmt: skip
+
+
+def _gather(gatherer: Gatherer, rule: Rule, compiled: Compiled, before: State) -> tuple[Inputs, str]:
+    """The inputs, or none and the reason: whatever goes wrong here makes the regions unknown."""
+    try:
+        return gatherer.gather(rule), ""
+    except Exception as error:  # any fault of data or code must turn into unknown, never into quiet
+        reason = f"{type(error).__name__}: {error}"
+        return no_inputs(compiled, before, reason), reason
+
+
+def read_state(connection: Connection, compiled: Compiled, codes: NDArray[np.str_]) -> State:
+    """The state of a rule over these regions: as stored, or carried over where the rule or the regions changed."""
+    row = connection.execute(sa.select(rule_state).where(rule_state.c.rule == compiled.rule.key)).first()
+    if row is None or row.state is None:
+        return new_state(compiled, len(codes))
+    state, stored = state_from_bytes(row.state)
+    if row.digest != compiled.rule.digest:
+        state = carry_over(state, compiled)
+    if np.array_equal(stored, codes):
+        return state
+    return _move(state, stored, codes, new_state(compiled, len(codes)))
+
+
+def _move(state: State, stored: NDArray[np.str_], codes: NDArray[np.str_], fresh: State) -> State:
+    """The same state over another list of regions, matched by code."""
+    place = {code: position for position, code in enumerate(stored.tolist())}
+    source = np.array([place.get(code, -1) for code in codes.tolist()], dtype=np.intp)
+    here = source >= 0
+
+    def moved(name: str) -> NDArray[Any]:
+        values: NDArray[Any] = getattr(fresh, name).copy()
+        values[..., here] = getattr(state, name)[..., source[here]]
+        return values
+
+    names = (
+        "phase", "unknown", "level", "since", "held_since", "below_since", "watched", "value", "observed_at", "share",
+        "behind",
+    )  # fmt: skip
+    return State(**{name: moved(name) for name in names}, names=state.names, failed=state.failed)
+
+
+def _write(store: Store, index: RegionIndex, item: Evaluated, now: datetime, epoch: int | None) -> Outcome:
+    rule, after = item.item.rule, item.after
+    codes = index.code[item.rids]
+    watched = after.watches
+    firing, unknown = int((after.level > 0).sum()), int((after.unknown & watched).sum())
+    outcome = "error" if item.reason else "unknown" if unknown else "fired" if firing else "quiet"
+    if firing and not item.reason:
+        outcome = "fired"
+    drafts = draft_proposals(item.transitions, codes.tolist(), in_force_before=int((item.before.level > 0).sum()))
+    result = Outcome(
+        rule=rule.key, outcome=outcome, watched=int(watched.sum()), firing=firing, unknown=unknown,
+        transitions=len(item.transitions), proposals=len(drafts), seconds=item.seconds, reason=item.reason,
+    )  # fmt: skip
+    blob = state_to_bytes(after, codes)
+    with store.write(epoch=epoch) as connection:
+        _keep_version(connection, item.item, now)
+        _keep_state(connection, rule, blob, now, moved=not item.reason)
+        proposals = _keep_proposals(connection, rule, drafts, now)
+        _keep_transitions(connection, rule, item.transitions, codes.tolist(), proposals, now)
+        _keep_evaluation(connection, rule, result, now)
+    return result
+
+
+def _write_failure(store: Store, rule: Rule, now: datetime, epoch: int | None, reason: str) -> Outcome:
+    result = Outcome(
+        rule=rule.key, outcome="error", watched=0, firing=0, unknown=0, transitions=0, proposals=0, seconds=0.0,
+        reason=reason,
+    )  # fmt: skip
+    with store.write(epoch=epoch) as connection:
+        _keep_evaluation(connection, rule, result, now)
+    return result
+
+
+def _last_known(store: Store, index: RegionIndex, rule: Rule) -> list[tuple[NDArray[np.int32], State]]:
+    """The stored picture of a rule that could not be set up, all of it unknown."""
+    try:
+        compiled, rids = compile_rule(rule), rids_of(rule, index)
+        with store.read() as connection:
+            before = read_state(connection, compiled, index.code[rids])
+    except (TocsinError, sa.exc.SQLAlchemyError, ValueError):
+        return []
+    after, _ = step(compiled, before, no_inputs(compiled, before, "evaluation failed"), float("nan"))
+    return [(rids, after)]
+
+
+def _keep_version(connection: Connection, item: PackRule, now: datetime) -> None:
+    rule = item.rule
+    same = sa.and_(rule_version.c.rule == rule.key, rule_version.c.digest == rule.digest)
+    if connection.execute(sa.select(rule_version.c.rule).where(same)).first() is None:
+        connection.execute(
+            rule_version.insert().values(
+                rule=rule.key, digest=rule.digest, version=rule.version, pack=str(item.path)[-200:], body=rule.body,
+                first_at=now,
+            )
+        )  # fmt: skip
+
+
+def _keep_state(connection: Connection, rule: Rule, blob: bytes, now: datetime, *, moved: bool) -> None:
+    values: dict[str, Any] = {"digest": rule.digest, "evaluated_at": now, "state": blob}
+    if moved:
+        values["watermark_at"] = now
+    row = rule_state.c.rule == rule.key
+    if not connection.execute(rule_state.update().where(row).values(**values)).rowcount:
+        connection.execute(rule_state.insert().values(rule=rule.key, enabled=True, **values))
+
+
+def _keep_proposals(connection: Connection, rule: Rule, drafts: Sequence[Draft], now: datetime) -> dict[str, int]:
+    """Write drafts, retire what they replace, and tell the screens. Returns region -> proposal."""
+    drafted: dict[str, int] = {}
+    if not drafts:
+        return drafted
+    same_rule = sa.and_(proposal.c.rule == rule.key, proposal.c.state == "open")
+    before = {row.id: row.regions for row in connection.execute(sa.select(proposal).where(same_rule))}
+    for draft in drafts:
+        inserted = connection.execute(
+            proposal.insert().values(
+                created_at=now, updated_at=now, rule=rule.key, digest=rule.digest, hazard=rule.hazard,
+                level=int(draft.level), reason=draft.reason, regions=list(draft.regions), state="open",
+                detail={"before": int(draft.before), "branch": rule.branch, "version": rule.version},
+            )
+        )  # fmt: skip
+        assert inserted.inserted_primary_key is not None
+        key = int(inserted.inserted_primary_key[0])
+        drafted |= dict.fromkeys(draft.regions, key)
+        note_change(
+            connection, "proposals", at=now, kind=draft.reason, subject=rule.key,
+            level=max(draft.level, draft.before),
+            detail={
+                "proposal": key, "level": draft.level.key, "title": rule.title.model_dump(),
+                "regions": list(draft.regions[:NAMED]), "count": len(draft.regions),
+            },
+        )  # fmt: skip
+    superseded, shrunk = replaced(before, drafted)
+    for key, by in superseded.items():
+        connection.execute(
+            proposal.update().where(proposal.c.id == key).values(state="superseded", superseded_by=by, updated_at=now)
+        )
+    for key, left in shrunk.items():
+        connection.execute(proposal.update().where(proposal.c.id == key).values(regions=list(left), updated_at=now))
+    return drafted
+
+
+def _keep_transitions(
+    connection: Connection,
+    rule: Rule,
+    items: Sequence[Transition],
+    codes: Sequence[str],
+    proposals: dict[str, int],
+    now: datetime,
+) -> None:
+    if not items:
+        return
+    connection.execute(
+        transition.insert(),
+        [
+            {
+                "rule": rule.key, "digest": rule.digest, "region": codes[item.index], "at": now,
+                "from_phase": item.from_phase.key, "to_phase": item.to_phase.key,
+                "from_level": int(item.from_level), "to_level": int(item.to_level), "reason": item.reason,
+                "value": item.value, "value_at": None if item.value_at is None else utc_of(item.value_at),
+                "proposal_id": proposals.get(codes[item.index]) if item.to_level != item.from_level else None,
+            }
+            for item in items
+        ],
+    )  # fmt: skip
+
+
+def _keep_evaluation(connection: Connection, rule: Rule, result: Outcome, now: datetime) -> None:
+    connection.execute(
+        evaluation.insert().values(
+            rule=rule.key, digest=rule.digest, at=now, outcome=result.outcome, watched=result.watched,
+            firing=result.firing, unknown=result.unknown, transitions=result.transitions, seconds=result.seconds,
+            reason=result.reason[:2000],
+        )
+    )  # fmt: skip
+
+
+def combine(layers: Sequence[tuple[NDArray[np.int32], State]], regions: int) -> RegionLevels:
+    """What all rules together say of each region itself."""
+    own = nothing_watched(regions)
+    for rids, state in layers:
+        watched = state.watches
+        own.level[rids] = np.maximum(own.level[rids], state.level)
+        own.unknown[rids] |= state.unknown & watched
+        own.watched[rids] |= watched
+    return own
+
+
+def _write_snapshot(
+    store: Store, index: RegionIndex, own: RegionLevels, now: datetime, epoch: int | None
+) -> tuple[bool, dict[str, Any]]:
+    """Keep the map's picture where it is another than before. Returns whether it is, and the counts."""
+    rolled = roll_up(own, index.parent_rid)
+    packed = rolled.to_bytes()
+    leaves = np.ones(len(index), dtype=np.bool_)
+    leaves[index.parent_rid[index.parent_rid >= 0]] = False
+    counts = count_levels(own, leaves, index.kind)
+    with store.write(epoch=epoch) as connection:
+        row = connection.execute(sa.select(level_snapshot).where(level_snapshot.c.id == SNAPSHOT)).first()
+        before = np.frombuffer(row.levels, dtype=np.uint8) if row is not None else None
+        if before is not None and np.array_equal(before, packed) and row is not None and row.counts == counts:
+            return False, counts
+        values = {"at": now, "levels": packed.tobytes(), "counts": counts}
+        if row is None:
+            connection.execute(level_snapshot.insert().values(id=SNAPSHOT, **values))
+        else:
+            connection.execute(level_snapshot.update().where(level_snapshot.c.id == SNAPSHOT).values(**values))
+        level, detail = _difference(index, leaves, before, packed)
+        note_change(
+            connection, "levels", at=now, kind=str(detail["kind"]), subject="levels", level=level, detail=detail
+        )
+    return True, counts
+
+
+def _difference(
+    index: RegionIndex, leaves: NDArray[np.bool_], before: NDArray[np.uint8] | None, packed: NDArray[np.uint8]
+) -> tuple[Level, dict[str, Any]]:
+    """What a person is told of a changed picture: which leaf regions rose, fell, or became unknown."""
+    old = packed if before is None or len(before) != len(packed) else before
+    rose = np.flatnonzero(leaves & ((packed & 7) > (old & 7)))
+    fell = np.flatnonzero(leaves & ((packed & 7) < (old & 7)))
+    lost = np.flatnonzero(leaves & ((packed & 8) > (old & 8)))
+    found = np.flatnonzero(leaves & ((packed & 8) < (old & 8)))
+    groups = {"raised": rose, "lowered": fell, "unknown": lost, "known": found}
+    kind = next((name for name, rids in groups.items() if len(rids)), "watched")
+    worst = packed[rose] & 7 if len(rose) else old[fell] & 7
+    detail: dict[str, Any] = {"kind": kind}
+    for name, rids in groups.items():
+        if len(rids):
+            detail[name] = {"count": len(rids), "regions": index.code[rids[:NAMED]].tolist()}
+    return Level(int(worst.max(initial=0))), detail

@@ -1,0 +1,106 @@
+"""From transitions to proposals: grouped, with a named reason, and nothing when nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from alerts.engine import Transition
+from data.model import Level
+
+REASONS = ("first", "new area", "higher", "lower", "all clear", "correction", "withdrawn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A proposal before it has a row: one rule, one level, one reason, all its regions."""
+
+    level: Level
+    reason: str
+    regions: tuple[str, ...]
+    before: Level  # the highest level that these regions had
+
+
+def draft_proposals(
+    transitions: Sequence[Transition],
+    codes: Sequence[str],
+    *,
+    in_force_before: int,
+    revised: Collection[int] = (),
+    withdrawn: Collection[int] = (),
+) -> tuple[Draft, ...]:
+    """Group what changed level into proposals, most severe first.
+
+    Parameters
+    ----------
+    transitions : sequence of Transition
+        Of one rule and one evaluation.
+    codes : sequence of str
+        Region codes by index.
+    in_force_before : int
+        How many regions had a level in force before.
+    revised, withdrawn : collections of int
+        Regions whose event was revised, or deleted by its provider.
+
+    Notes
+    -----
+    A change of phase alone, such as to unknown, proposes nothing: what was issued stands until a person, its own end,
+    or a reading says otherwise.
+    """
+    groups: dict[tuple[Level, str], list[Transition]] = {}
+    for item in transitions:
+        if item.to_level == item.from_level:
+            continue
+        reason = _reason(item, in_force_before, item.index in revised, item.index in withdrawn)
+        groups.setdefault((item.to_level, reason), []).append(item)
+    return tuple(
+        Draft(
+            level=level,
+            reason=reason,
+            regions=tuple(sorted(codes[item.index] for item in items)),
+            before=max(item.from_level for item in items),
+        )
+        for (level, reason), items in sorted(groups.items(), key=lambda pair: (-pair[0][0], pair[0][1]))
+    )
+
+
+def _reason(item: Transition, in_force_before: int, revised: bool, withdrawn: bool) -> str:
+    if withdrawn and item.to_level < item.from_level:
+        return "withdrawn"
+    if revised and item.from_level > Level.NONE:
+        return "correction"
+    if item.to_level == Level.NONE:
+        return "all clear"
+    if item.from_level == Level.NONE:
+        return "new area" if in_force_before else "first"
+    return "higher" if item.to_level > item.from_level else "lower"
+
+
+def replaced(
+    open_regions: Mapping[int, Sequence[str]], drafted: Mapping[str, int]
+) -> tuple[dict[int, int], dict[int, tuple[str, ...]]]:
+    """What new proposals do to the open ones of the same rule.
+
+    Parameters
+    ----------
+    open_regions : mapping
+        Open proposal id -> its regions.
+    drafted : mapping
+        Region -> id of the new proposal that names it.
+
+    Returns
+    -------
+    superseded : dict
+        Open proposal -> the new one that took its last region.
+    shrunk : dict
+        Open proposal -> the regions it keeps.
+    """
+    superseded: dict[int, int] = {}
+    shrunk: dict[int, tuple[str, ...]] = {}
+    for key, regions in open_regions.items():
+        left = tuple(code for code in regions if code not in drafted)
+        if not left:
+            superseded[key] = max(drafted[code] for code in regions)
+        elif len(left) < len(regions):
+            shrunk[key] = left
+    return superseded, shrunk

@@ -1,0 +1,268 @@
+"""What a rule is: a versioned threshold definition with its authority, as read from a pack.
+
+A rule watches one branch (what was observed, or what is forecast). Its `inputs` are numbers per region; each of its
+`levels` is a condition over them with a value to start (`trigger`) and a value to end (`clear`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import date
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from data.model import Level
+
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
+SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+SCALE = ("blue", "yellow", "orange", "red")
+
+
+def _seconds(value: object) -> float:
+    match = DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
+        return float(match[1]) * SECONDS[match[2]]
+    if value == 0 and not isinstance(value, bool):
+        return 0.0
+    if isinstance(value, float) and value > 0:  # a rule read back from the store
+        return value
+    raise ValueError("a duration with its unit, such as 90s, 30min, 12h or 3d")
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number")
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError("a finite number")
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+Number = Annotated[float, BeforeValidator(_finite)]
+Share = Annotated[float, BeforeValidator(_finite), Field(ge=0.0, le=1.0)]
+Words = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$", max_length=120)]
+LevelKey = Literal["blue", "yellow", "orange", "red"]
+Accumulate = Literal["latest", "sum", "max", "min", "mean", "change", "rate"]
+Spatial = Literal["max", "min", "mean", "percentile", "share_above"]
+Branch = Literal["observed", "forecast"]
+
+
+class Part(BaseModel):
+    """Base of everything in a pack: unknown words are faults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Text(Part):
+    """The same words in each language."""
+
+    en: Words
+    zh: Words
+
+    def of(self, locale: str) -> str:
+        return self.zh if locale == "zh" else self.en
+
+
+class Citation(Part):
+    """Where the numbers come from; `house` says that they are our own choice."""
+
+    title: Words
+    url: str = ""
+    read_on: date
+    house: bool = False
+    note: str = ""
+
+
+class Over(Part):
+    """Several windows in a row taken as one number, such as the lowest of three daily maxima."""
+
+    times: Annotated[int, Field(ge=2, le=31)]
+    every: Seconds
+    take: Literal["min", "max", "mean", "difference"]  # difference: newest window less the oldest
+
+
+class RuleInput(Part):
+    """One number per region and how it is made from what the store holds."""
+
+    source: Literal["stations", "field", "events"]
+    quantity: Words  # of an event: its kind
+    unit: Words
+    accumulate: Accumulate = "latest"
+    window: Seconds = 0.0
+    ahead: Seconds | None = None  # of a forecast: how far ahead the window ends; its own length where not given
+    interval: Seconds = 3600.0  # how far one report speaks for the time before it
+    over: Over | None = None
+    spatial: Spatial = "max"
+    percentile: Annotated[Number, Field(ge=0, le=100)] | None = None
+    above: Number | None = None  # of `share_above`
+    minus_site: str = ""  # path of a number among the station's attributes that is taken off
+    within_km: Annotated[Number, Field(gt=0, le=2000)] | None = None  # of events
+    max_depth_km: Annotated[Number, Field(gt=0, le=800)] | None = None
+    feeds: tuple[Words, ...] = ()  # source keys; all where none are named
+    max_age: Seconds | None = None  # where it differs from the rule's
+    min_valid_share: Share | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        faults = []
+        if self.accumulate != "latest" and self.window <= 0:
+            faults.append(f"accumulate {self.accumulate} needs a window")
+        if self.accumulate == "latest" and self.window > 0 and self.source != "events":
+            faults.append("a window needs accumulate: sum, max, min, mean, change or rate")
+        if (self.spatial == "percentile") != (self.percentile is not None):
+            faults.append("percentile belongs to spatial: percentile")
+        if (self.spatial == "share_above") != (self.above is not None):
+            faults.append("above belongs to spatial: share_above")
+        if (self.source == "events") != (self.within_km is not None):
+            faults.append("within_km belongs to source: events")
+        if self.source == "events" and (self.window <= 0 or self.over or self.accumulate != "latest"):
+            faults.append("events need a window, and neither accumulate nor over")
+        if self.max_depth_km is not None and self.source != "events":
+            faults.append("max_depth_km belongs to source: events")
+        if self.ahead is not None and (self.source != "field" or self.ahead < self.window):
+            faults.append("ahead belongs to source: field and is not shorter than the window")
+        if self.minus_site and self.source != "stations":
+            faults.append("minus_site belongs to source: stations")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @property
+    def lower_bound(self) -> bool:
+        """Whether a part of the data can only make the number too small: it may then prove a trigger."""
+        return self.accumulate in ("latest", "sum", "max") and self.spatial == "max" and self.over is None
+
+    @property
+    def reach_s(self) -> float:
+        """How far back (or ahead) readings are needed [s]."""
+        repeated = (self.over.times - 1) * self.over.every if self.over else 0.0
+        return self.window + repeated
+
+
+class Condition(Part):
+    """Either one input against its two values, or several conditions joined by `all` or `any`."""
+
+    input: Words | None = None
+    trigger: Number | None = None
+    clear: Number | None = None
+    direction: Literal["above", "below"] = "above"  # both include the number
+    all: Annotated[tuple[Condition, ...], Field(min_length=1)] | None = None
+    any: Annotated[tuple[Condition, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if sum(part is not None for part in (self.input, self.all, self.any)) != 1:
+            raise ValueError("exactly one of input, all, any")
+        if self.input is None:
+            if self.trigger is not None or self.clear is not None:
+                raise ValueError("trigger and clear belong to an input")
+            return self
+        if self.trigger is None or self.clear is None:
+            raise ValueError("an input needs trigger and clear")
+        over = self.clear - self.trigger if self.direction == "above" else self.trigger - self.clear
+        if over > 0:
+            raise ValueError(f"clear ({self.clear:g}) is on the wrong side of trigger ({self.trigger:g})")
+        return self
+
+    def leaves(self) -> Iterator[Condition]:
+        """The conditions that look at an input, in order."""
+        if self.input is not None:
+            yield self
+        for child in (*(self.all or ()), *(self.any or ())):
+            yield from child.leaves()
+
+
+class LevelRule(Condition):
+    """A level: its condition, how long it must hold to start, and how long it must be over to end."""
+
+    for_: Annotated[Seconds, Field(alias="for")] = 0.0
+    hold: Seconds = 0.0
+
+
+class Regions(Part):
+    """Which regions are watched: kinds (`leaf` is the finest there is) within the named ones."""
+
+    kinds: Annotated[tuple[Words, ...], Field(min_length=1)] = ("leaf",)
+    within: tuple[Words, ...] = ()
+
+
+class DurationPolicy(Part):
+    """How long a warning drafted from this rule lasts."""
+
+    default: Seconds
+    hard_limit: Seconds
+    reminders: tuple[Seconds, ...] = ()  # before the end
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not 0 < self.default <= self.hard_limit:
+            raise ValueError("default must be positive and not exceed hard_limit")
+        return self
+
+
+class Rule(Part):
+    """One rule of a pack."""
+
+    key: Key
+    version: Words
+    authority: Text
+    citation: Citation
+    valid_from: date
+    valid_to: date | None = None
+    hazard: Key
+    branch: Branch
+    title: Text
+    text: Text  # {region} {value} {unit} {level} {window} are filled in
+    judge: Text | None = None  # what the rule cannot measure and the person must decide
+    regions: Regions = Regions()
+    inputs: Annotated[dict[Key, RuleInput], Field(min_length=1)]
+    levels: Annotated[dict[LevelKey, LevelRule], Field(min_length=1)]
+    max_age: Seconds
+    min_valid_share: Share = 0.8
+    duration: DurationPolicy
+    enabled: bool = True
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        used = {leaf.input for level in self.levels.values() for leaf in level.leaves()}
+        faults = [f"no such input: {name}" for name in sorted(used - set(self.inputs), key=str)]
+        faults += [f"input {name} is not used by any level" for name in sorted(set(self.inputs) - used)]
+        faults += [
+            f"input {name}: events are observed, not forecast"
+            for name, item in self.inputs.items()
+            if self.branch == "forecast" and item.source == "events"
+        ]
+        faults += [
+            f"input {name}: stations do not forecast"
+            for name, item in self.inputs.items()
+            if self.branch == "forecast" and item.source == "stations"
+        ]
+        if self.valid_to is not None and self.valid_to < self.valid_from:
+            faults.append("valid_to is before valid_from")
+        if self.max_age <= 0:
+            faults.append("max_age must be positive")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the whole definition."""
+        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The definition as JSON, for the store."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def in_force(self, day: date) -> bool:
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
+    def scale(self) -> tuple[Level, ...]:
+        """Its levels, mildest first."""
+        return tuple(Level.of(key) for key in SCALE if key in self.levels)
