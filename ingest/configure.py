@@ -1,0 +1,62 @@
+"""What every configured feed may say, and how it changes the manifest of its module."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ingest.source import SourceSpec
+
+WORD = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|min|m|h|d)")
+SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+SHORTEST, LONGEST = timedelta(seconds=5), timedelta(days=3660)
+
+
+class Configuration(BaseModel):
+    """The keys common to all feeds; a module with options of its own extends it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str = ""
+    key: str | None = Field(None, pattern=r"^[a-z][a-z0-9_-]{0,79}$")
+    url: str | None = None
+    title: str | None = Field(None, max_length=200)
+    every: timedelta | None = None
+    stale_after: timedelta | None = None
+    enabled: bool = True
+    max_bytes: int | None = Field(None, ge=1, le=4 << 30)
+
+    @field_validator("every", "stale_after", mode="before")
+    @classmethod
+    def _duration(cls, value: Any) -> Any:
+        return read_duration(value)
+
+
+def read_duration(value: Any) -> Any:
+    """A duration written as `90 s`, `5 min`, `1 h` or `2 d`; ValueError says how."""
+    if value is None or isinstance(value, timedelta):
+        return value
+    parts = WORD.fullmatch(value.strip()) if isinstance(value, str) else None
+    if parts is None:
+        raise ValueError("write a number and s, min, h or d, such as '5 min'")
+    length = timedelta(seconds=float(parts[1]) * SECONDS[parts[2]])
+    if not SHORTEST <= length <= LONGEST:
+        raise ValueError("from 5 s to ten years")
+    return length
+
+
+def configured_spec(spec: SourceSpec, config: Configuration) -> SourceSpec:
+    """The manifest with what the operator set."""
+    given: dict[str, Any] = {
+        "key": config.key,
+        "url": config.url,
+        "title": config.title,
+        "every": config.every,
+        "stale_after": config.stale_after,
+        "max_bytes": config.max_bytes,
+    }
+    return replace(spec, **{name: value for name, value in given.items() if value is not None})
