@@ -1,0 +1,389 @@
+"""One GRIB message -> one field step. Runs in a child process: the decoder is C and can crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.grid import normalise
+from data.model import FieldStep
+from data.units import factor_offset
+from ingest.grid_parameters import MRMS_DISCIPLINE, MRMS_MISSING, NUMBERS, SHORT_NAMES, Parameter
+from ingest.grid_warp import Projected, Target, plan_target, rotated_pole
+
+# Levels that the name of a quantity already says: 2 m temperature, 10 m wind, the surface.
+PLAIN_LEVELS = {
+    "surface", "meanSea", "entireAtmosphere", "atmosphere", "heightAboveSea", "unknown", "cloudBase", "nominalTop",
+}  # fmt: skip
+PLAIN_HEIGHTS = {0.0, 2.0, 10.0}
+CLASSES = "Code table"  # how ecCodes writes the unit of a categorical parameter
+PROBABILITY_TEMPLATES = {5, 9}
+PERCENTILE_TEMPLATES = {6, 10}
+DERIVED_TEMPLATES = {2, 3, 4, 12, 13, 14}
+SPREADS = {2: "deviation", 4: "spread", 5: "largeanomaly", 6: "clusterrange", 8: "min", 9: "max"}
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
+SPHERE_M = 6_371_229.0
+
+
+class Unusable(ValueError):
+    """A message that is whole but not for us; the text is the reason."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an operator can say about a feed."""
+
+    quantities: Mapping[str, str]  # generated or house name -> the name to keep it under; "" drops it
+    all_members: bool = False
+    forecast: bool | None = None  # None: as the file says
+
+
+class Message:
+    """Keys of one message, with None for what it does not have."""
+
+    def __init__(self, body: bytes) -> None:
+        import eccodes
+        import pyproj  # noqa: F401 - before ecCodes, which brings another PROJ (see ingest.grid_warp)
+
+        self._codes = eccodes
+        try:
+            self._handle = eccodes.codes_new_from_message(body)
+        except eccodes.CodesInternalError as error:
+            raise Unusable(f"the decoder refuses it: {error}") from error
+
+    def __enter__(self) -> Message:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._codes.codes_release(self._handle)
+
+    def get(self, key: str, kind: type | None = None) -> Any:
+        try:
+            value = self._codes.codes_get(self._handle, key, kind)
+        except self._codes.CodesInternalError:
+            return None
+        missing = value in (2147483647, -1e100, "MISSING")
+        return None if missing else value
+
+    def number(self, key: str) -> float | None:
+        value = self.get(key, float)
+        return None if value is None or not np.isfinite(value) else float(value)
+
+    def need(self, key: str) -> float:
+        value = self.number(key)
+        if value is None:
+            raise Unusable(f"it has no {key}")
+        return value
+
+    def array(self, key: str) -> NDArray[np.float64]:
+        try:
+            return np.asarray(self._codes.codes_get_double_array(self._handle, key), np.float64)
+        except self._codes.CodesInternalError as error:
+            raise Unusable(f"{key} cannot be decoded: {error}") from error
+
+    def values(self) -> NDArray[np.float32]:
+        """The field in file order; NaN where the bitmap says missing, and for infinities."""
+        self._codes.codes_set(self._handle, "missingValue", 1e36)
+        decoded = self.array("values")
+        found = decoded.astype(np.float32)
+        found[~np.isfinite(found) | (decoded == 1e36)] = np.nan
+        return found
+
+
+def read_message(body: bytes, options: Options) -> FieldStep:
+    """A field step from the bytes of one message.
+
+    Raises
+    ------
+    Unusable
+        With the reason, when it is not a field on the ground that can be kept.
+    """
+    with Message(body) as message:
+        return _read(message, options)
+
+
+def _read(message: Message, options: Options) -> FieldStep:
+    name, parameter, provider_unit = identify(message)
+    name, unit, ensemble = _statistic(message, name, parameter, options)
+    name = options.quantities.get(name, name)
+    if not name:
+        raise Unusable("left out by configuration")
+    run_at, valid_at, interval_s = _times(message, parameter)
+    grid = _grid(message)
+    raw = message.values()
+    if raw.size != grid.size:
+        raise Unusable(f"{raw.size} values for a grid of {grid.size} cells")
+    if message.get("discipline") == MRMS_DISCIPLINE:
+        raw[np.isin(raw, np.array(MRMS_MISSING, np.float32))] = np.nan
+    extra: dict[str, Any] = {}
+    if ensemble.get("statistic") != "probability":
+        raw = _convert(raw, provider_unit, unit, offset="deviation" not in name and "spread" not in name)
+        if parameter and parameter.valid and not str(ensemble.get("statistic", "")).startswith("derived"):
+            extra = mask_impossible(raw, parameter.valid)
+    categorical = bool(parameter and parameter.categorical) or CLASSES in provider_unit
+    lon, lat, values = grid.place(raw, categorical)
+    forecast = valid_at > run_at if options.forecast is None else options.forecast
+    attributes = {
+        "title": str(message.get("name") or "unknown"), "short_name": str(message.get("shortName") or "unknown"),
+        "centre": str(message.get("centre", str) or ""), "grid_type": str(message.get("gridType")), **ensemble, **extra,
+    }  # fmt: skip
+    if categorical:
+        attributes["categorical"] = True
+    return FieldStep(
+        quantity=name, unit=unit, valid_at=valid_at, run_at=run_at, lon=lon, lat=lat, values=values,
+        forecast=forecast, accumulation_s=interval_s, attributes=attributes,
+    )  # fmt: skip
+
+
+def identify(message: Message) -> tuple[str, Parameter | None, str]:
+    """Quantity name with its level, what is known of the parameter, and the unit the values are in."""
+    short, unit = str(message.get("shortName") or "unknown"), str(message.get("units") or "")
+    triple = tuple(message.get(key) for key in ("discipline", "parameterCategory", "parameterNumber"))
+    parameter = SHORT_NAMES.get(short)
+    if parameter is None and None not in triple:
+        parameter = NUMBERS.get(triple)  # type: ignore[call-overload]
+        if parameter is not None:
+            unit = parameter.provider_unit
+    if parameter is not None:
+        base = parameter.quantity
+    elif None not in triple:
+        base = "grib_{}_{}_{}".format(*triple)
+    else:
+        base = f"grib1_{message.get('table2Version')}_{message.get('indicatorOfParameter')}"
+    return base + _level(message), parameter, "" if unit in ("unknown", "~") else unit
+
+
+def _level(message: Message) -> str:
+    kind, level = str(message.get("typeOfLevel") or "unknown"), message.number("level")
+    if kind in PLAIN_LEVELS or level is None or (kind == "heightAboveGround" and level in PLAIN_HEIGHTS):
+        return ""
+    written = f"{level:g}".replace(".", "p").replace("-", "minus")
+    if kind == "isobaricInhPa":
+        return f"_{written}hpa"
+    return f"_{written}m" if kind == "heightAboveGround" else f"_{kind.lower()}_{written}"
+
+
+def _statistic(
+    message: Message, name: str, parameter: Parameter | None, options: Options
+) -> tuple[str, str, dict[str, Any]]:
+    """Name, unit and ensemble facts: a probability or a spread never goes by the name of the quantity itself."""
+    unit = parameter.unit if parameter else str(message.get("units") or "").replace("unknown", "").replace("~", "")
+    template = message.get("productDefinitionTemplateNumber") if message.get("edition") == 2 else None
+    if template in PROBABILITY_TEMPLATES:
+        kind = message.get("probabilityType")
+        limits = [
+            "any" if value is None or abs(value) > 1e7 else f"{value:g}".replace(".", "p").replace("-", "minus")
+            for value in (message.number("lowerLimit"), message.number("upperLimit"))
+        ]
+        return (
+            f"{name}_probability_{kind}_{limits[0]}_{limits[1]}", "%",
+            {"statistic": "probability", "probability_type": kind, "lower_limit": limits[0], "upper_limit": limits[1]},
+        )  # fmt: skip
+    if template in PERCENTILE_TEMPLATES:
+        percentile = message.get("percentileValue")
+        return f"{name}_p{percentile}", unit, {"statistic": f"percentile {percentile}"}
+    if template in DERIVED_TEMPLATES:
+        derived = message.get("derivedForecast")
+        if derived in (0, 1):
+            return name, unit, {"statistic": "ensemble mean"}
+        return f"{name}_{SPREADS.get(derived, f'derived{derived}')}", unit, {"statistic": f"derived {derived}"}
+    member = message.get("number")
+    if member and template not in (0, 8):
+        if not options.all_members:
+            raise Unusable(f"ensemble member {member}: only control and mean are kept (members: all keeps them)")
+        return f"{name}_member_{member}", unit, {"member": int(member)}
+    return name, unit, {}
+
+
+def mask_impossible(values: NDArray[np.float32], valid: tuple[float, float]) -> dict[str, Any]:
+    """Make values outside the possible range missing, in place; says how many and which, where there are any.
+
+    Half a unit in the last place of packed values is allowed: -0.001 mm of rain is no rain.
+    """
+    low, high = valid
+    slack = max(1e-3, 1e-6 * (high - low))
+    with np.errstate(invalid="ignore"):
+        outside = (values < low - slack) | (values > high + slack)
+    if not outside.any():
+        return {}
+    worst = values[outside]
+    facts = {
+        "impossible_share": float(outside.mean()), "impossible_from": float(worst.min()),
+        "impossible_to": float(worst.max()), "possible": [low, high],
+    }  # fmt: skip
+    values[outside] = np.nan
+    return facts
+
+
+def _convert(values: NDArray[np.float32], source: str, target: str, *, offset: bool) -> NDArray[np.float32]:
+    if not source or not target or CLASSES in source or source == target:
+        return values
+    try:
+        factor, shift = factor_offset(source, target)
+    except ValueError as error:
+        raise Unusable(str(error)) from error
+    return values * np.float32(factor) + np.float32(shift if offset else 0.0)
+
+
+def _times(message: Message, parameter: Parameter | None) -> tuple[datetime, datetime, int]:
+    """Run time, valid time, and the length [s] of the interval that ends there."""
+    run_at = _moment(message.get("dataDate"), message.get("dataTime"))
+    valid_at = _moment(message.get("validityDate"), message.get("validityTime"))
+    start, end = _seconds(message.get("startStep", str)), _seconds(message.get("endStep", str))
+    if end is not None:
+        valid_at = run_at + timedelta(seconds=end)
+    interval = (end or 0) - (start or 0)
+    if parameter is not None and not interval:
+        interval = parameter.interval_s
+        if parameter.accumulated and not interval and end:
+            interval = end  # GRIB1 of ECMWF: "instant", and yet the sum since the start of the forecast
+    return run_at, valid_at, max(int(interval), 0)
+
+
+def _moment(day: int | None, minute: int | None) -> datetime:
+    try:
+        return datetime.strptime(f"{day:08d}{minute:04d}", "%Y%m%d%H%M").replace(tzinfo=UTC)
+    except (TypeError, ValueError) as error:
+        raise Unusable(f"date {day} {minute} is not a time") from error
+
+
+def _seconds(step: str | None) -> int | None:
+    """A step of ecCodes: hours without a letter, else `90m`, `30s`."""
+    if not step:
+        return None
+    letter = step[-1] if step[-1] in UNIT_SECONDS else "h"
+    digits = step.rstrip("smh")
+    return int(digits) * UNIT_SECONDS[letter] if digits.lstrip("-").isdigit() else None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How many cells, and how to put file-order values on lon-lat."""
+
+    size: int
+    place: Callable[[NDArray[np.float32], bool], tuple[Any, Any, NDArray[np.float32]]]
+
+
+def _grid(message: Message) -> Grid:
+    kind = str(message.get("gridType"))
+    if kind in ("regular_ll", "regular_gg"):
+        return _regular(message, kind)
+    if kind in ("lambert", "polar_stereographic", "mercator", "rotated_ll", "albers", "lambert_azimuthal_equal_area"):
+        return _projected(message, kind)
+    raise Unusable(f"grid type {kind} is not rectilinear and not a known projection")
+
+
+def _shape(message: Message) -> tuple[int, int]:
+    ny, nx = (message.get(name) or message.get(other) for name, other in (("Nj", "Ny"), ("Ni", "Nx")))
+    if not nx or not ny:
+        raise Unusable("it does not say how many rows and columns it has")
+    return int(ny), int(nx)
+
+
+def _in_rows(message: Message, raw: NDArray[np.float32], ny: int, nx: int) -> NDArray[np.float32]:
+    """File order -> (ny, nx), first row and column where the file begins (WMO flag table 3.4)."""
+    mode = int(message.get("scanningMode") or 0)
+    values = raw.reshape(nx, ny).T if mode & 32 else raw.reshape(ny, nx)
+    if mode & 16 and not mode & 32:
+        values = values.copy()
+        values[1::2] = values[1::2, ::-1]
+    return values
+
+
+def _regular(message: Message, kind: str) -> Grid:
+    ny, nx = _shape(message)
+    if nx < 2 or ny < 2:
+        raise Unusable(f"a grid of {ny} x {nx} has no cell size: it is a station, not a field")
+    mode = int(message.get("scanningMode") or 0)
+    lon = _longitudes(message, nx, westward=bool(mode & 128))
+    if kind == "regular_gg":
+        lat = np.sort(np.unique(np.round(message.array("latitudes"), 9)))
+        lat = lat if mode & 64 else lat[::-1]
+    else:
+        # From the corners: increments are wrong or missing in some real files.
+        first, last = (
+            message.need("latitudeOfFirstGridPointInDegrees"),
+            message.need("latitudeOfLastGridPointInDegrees"),
+        )
+        lat = np.linspace(first, last, ny)
+
+    def place(raw: NDArray[np.float32], categorical: bool) -> tuple[Any, Any, NDArray[np.float32]]:
+        try:
+            return normalise(lon, lat, _in_rows(message, raw, ny, nx))
+        except ValueError as error:
+            raise Unusable(str(error)) from error
+
+    return Grid(nx * ny, place)
+
+
+def _longitudes(message: Message, nx: int, *, westward: bool) -> NDArray[np.float64]:
+    first, last = (
+        message.need("longitudeOfFirstGridPointInDegrees"),
+        message.number("longitudeOfLastGridPointInDegrees"),
+    )
+    step = message.number("iDirectionIncrementInDegrees")
+    if last is None:
+        if step is None:
+            raise Unusable("it has neither a last longitude nor an increment")
+        last = first + (-1 if westward else 1) * step * (nx - 1)
+    elif not westward and last <= first:
+        last += 360.0
+    elif westward and last >= first:
+        last -= 360.0
+    return np.linspace(first, last, nx)
+
+
+def _projected(message: Message, kind: str) -> Grid:
+    ny, nx = _shape(message)
+    proj, degrees = _projection(message, kind), kind == "rotated_ll"
+    keys = (
+        ("iDirectionIncrementInDegrees", "jDirectionIncrementInDegrees") if degrees else ("DxInMetres", "DyInMetres")
+    )
+    other = ("DiInMetres", "DjInMetres")
+    dx, dy = (message.number(key) or message.need(spare) for key, spare in zip(keys, other, strict=True))
+    mode = int(message.get("scanningMode") or 0)
+    first = (
+        message.need("longitudeOfFirstGridPointInDegrees"), message.need("latitudeOfFirstGridPointInDegrees")
+    )  # fmt: skip
+    x0, y0 = first if degrees else _origin(proj, *first)
+    target = _planned(
+        Projected(proj, x0, y0, -dx if mode & 128 else dx, dy if mode & 64 else -dy, nx, ny)
+    )  # fmt: skip
+
+    def place(raw: NDArray[np.float32], categorical: bool) -> tuple[Any, Any, NDArray[np.float32]]:
+        return normalise(
+            target.lon, target.lat, target.warp(_in_rows(message, raw, ny, nx), categorical)
+        )  # fmt: skip
+
+    return Grid(nx * ny, place)
+
+
+def _planned(source: Projected) -> Target:
+    try:
+        return plan_target(source)
+    except ValueError as error:
+        raise Unusable(str(error)) from error
+
+
+def _origin(proj: str, lon: float, lat: float) -> tuple[float, float]:
+    plain = Projected(proj, 0.0, 0.0, 1.0, 1.0, 1, 1)
+    x, y = plain.to_plane(np.array([lon]), np.array([lat]))
+    if not (np.isfinite(x[0]) and np.isfinite(y[0])):
+        raise Unusable("its first point is outside its projection")
+    return float(x[0]), float(y[0])
+
+
+def _projection(message: Message, kind: str) -> str:
+    if kind == "rotated_ll":
+        south = message.need("latitudeOfSouthernPoleInDegrees")
+        east = message.need("longitudeOfSouthernPoleInDegrees")
+        return rotated_pole(-south, east + 180.0, message.number("angleOfRotationInDegrees") or 0.0)
+    text = message.get("projString")
+    if not text:
+        raise Unusable(f"the decoder gives no projection for grid type {kind}")
+    return str(text)

@@ -1,0 +1,361 @@
+"""One number a region from a gridded field: mean, sum, extremes, percentiles, share of area.
+
+What part of which cell lies in which region is taken once a grid from exactextract and kept: cells wholly inside as
+runs along the rows (a run-length coded label raster), cells on a border with their share. A field is then one pass over
+memory. Regions may overlap, so that several kinds share one set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import LayerError
+from data.grid import Axis, Segment, grid_digest, is_even, row_edges, segments
+from data.store.archive import write_durable
+from layers.layer import RegionValues
+
+BATCH = 256  # regions given to exactextract at a time: bounds the memory of a build
+FORMAT = 1  # of the cached file; part of its name
+STATISTICS = ("mean", "sum", "max", "min", "percentile", "share_above")
+
+
+class FieldLike(Protocol):
+    """What a statistic reads of a field: `data.model.FieldStep` has it."""
+
+    @property
+    def quantity(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def valid_at(self) -> datetime: ...
+    @property
+    def values(self) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Which part of which cell lies in which region; arrays of region i are at `*_at[i]` to `*_at[i + 1]`."""
+
+    rid: NDArray[np.int32]  # (n,)
+    inside: NDArray[np.float64]  # (n,) share of the region's area (in degrees squared) that the grid covers
+    run_at: NDArray[np.int64]  # (n + 1,)
+    run_first: NDArray[np.int32]  # flat index of the first cell of a run of cells wholly inside
+    run_length: NDArray[np.int32]
+    edge_at: NDArray[np.int64]  # (n + 1,)
+    edge_cell: NDArray[np.int32]  # flat index of a cell partly inside
+    edge_weight: NDArray[np.float32]  # its share, as exactextract gives it
+    lat: NDArray[np.float64]
+    lon: NDArray[np.float64]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.lat.size, self.lon.size
+
+
+def build_weights(lon: Axis, lat: Axis, rids: NDArray[np.int32], geometries: NDArray[np.object_]) -> Weights:
+    """Weights of areas on a grid.
+
+    Parameters
+    ----------
+    lon, lat : array (nx,), (ny,)
+        Cell centres [degrees]; `lat` decreasing and of any spacing, `lon` increasing and even, with or without a seam.
+    rids : array (n,)
+    geometries : array (n,) of shapely geometries
+        EPSG:4326, cut at the antimeridian.
+
+    Notes
+    -----
+    A grid whose outer columns reach past 180 meets the other side of a region by shifting it a whole turn. Uneven
+    rows are handled in row numbers instead of degrees: borders are bent at each row edge, where the map is linear.
+    """
+    import shapely
+
+    edges, ny, nx = row_edges(lat), lat.size, lon.size
+    even = is_even(lat)
+    areas = shapely.area(geometries)
+    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
+    for segment in segments(lon):
+        for shift in (0.0, -360.0, 360.0):
+            bounds = shapely.bounds(geometries)
+            near = (bounds[:, 0] + shift < segment.east) & (bounds[:, 2] + shift > segment.west)
+            near &= (bounds[:, 1] < edges[0]) & (bounds[:, 3] > edges[-1])
+            chosen = np.flatnonzero(near)
+            for start in range(0, chosen.size, BATCH):
+                batch = chosen[start : start + BATCH]
+                shapes = _prepare(geometries[batch], shift, None if even else edges)
+                south, north = (float(edges[-1]), float(edges[0])) if even else (0.0, float(ny))
+                parts += _coverage(shapes, batch, segment, (south, north), ny, nx)
+    return _pack(parts, rids, areas, lon, lat, edges)
+
+
+def _prepare(shapes: NDArray[np.object_], shift: float, edges: Axis | None) -> NDArray[np.object_]:
+    """Areas moved by a turn, and in row numbers where `edges` are given."""
+    import shapely
+
+    if shift:
+        shapes = shapely.transform(shapes, lambda points: points + [shift, 0.0])
+    if edges is None:
+        return shapes
+    rows = np.arange(edges.size - 1, -1, -1, dtype=np.float64)
+    low, high = edges[::-1], rows[::-1]
+    bent = np.array([_bend(shape, low) for shape in shapes], dtype=object)
+    return np.asarray(
+        shapely.transform(bent, lambda points: np.column_stack([points[:, 0], _to_rows(points[:, 1], low, high)]))
+    )
+
+
+def _to_rows(lat: Axis, low: Axis, rows: Axis) -> Axis:
+    """Latitude -> row number, linear in each row, and beyond the grid at the slope of its outer rows."""
+    found = np.interp(lat, low, rows)
+    below, above = lat < low[0], lat > low[-1]
+    found[below] = rows[0] + (lat[below] - low[0]) / (low[1] - low[0])
+    found[above] = rows[-1] + (lat[above] - low[-1]) / (low[-1] - low[-2])
+    return np.asarray(found, np.float64)
+
+
+def _bend(shape: Any, edges: Axis) -> Any:
+    """The same area with a vertex wherever its border meets a row edge."""
+    import shapely
+
+    polygons = shapely.get_parts(shape)
+    return shapely.multipolygons(
+        [
+            shapely.polygons(
+                _bend_ring(polygon.exterior, edges), [_bend_ring(ring, edges) for ring in polygon.interiors]
+            )
+            for polygon in polygons
+        ]
+    )
+
+
+def _bend_ring(ring: Any, edges: Axis) -> Any:
+    import shapely
+
+    points = shapely.get_coordinates(ring)
+    start, end = points[:-1], points[1:]
+    first = np.searchsorted(edges, np.minimum(start[:, 1], end[:, 1]), side="right")
+    last = np.searchsorted(edges, np.maximum(start[:, 1], end[:, 1]), side="left")
+    count = np.maximum(last - first, 0)
+    owner = np.repeat(np.arange(count.size), count)
+    offset = np.arange(owner.size) - np.repeat(np.cumsum(count) - count, count)
+    crossed = edges[first[owner] + offset]
+    along = (crossed - start[owner, 1]) / (end[owner, 1] - start[owner, 1])
+    added = np.column_stack([start[owner, 0] + along * (end[owner, 0] - start[owner, 0]), crossed])
+    order = np.lexsort([np.concatenate([np.zeros(len(start)), along]), np.concatenate([np.arange(len(start)), owner])])
+    bent = np.concatenate([start, added])[order]
+    return shapely.linearrings(np.concatenate([bent, bent[:1]]))
+
+
+def _coverage(
+    shapes: NDArray[np.object_], regions: NDArray[np.intp], segment: Segment, rows: tuple[float, float], ny: int, nx: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
+    """(region, cell, share) of one block of columns."""
+    import geopandas
+    from exactextract import exact_extract
+    from exactextract.raster import NumPyRasterSource
+
+    width = segment.last - segment.first
+    blank = np.zeros((ny, width), np.uint8)
+    raster = NumPyRasterSource(blank, segment.west, rows[0], segment.east, rows[1])
+    frame = geopandas.GeoDataFrame(geometry=shapes)
+    table = exact_extract(raster, frame, ["cell_id", "coverage"], output="pandas")
+    found = []
+    for region, cells, shares in zip(regions, table["cell_id"], table["coverage"], strict=True):
+        cell = np.asarray(cells, np.int64)
+        flat = cell // width * nx + cell % width + segment.first
+        found.append((np.full(flat.size, region, np.int64), flat, np.asarray(shares, np.float32)))
+    return found
+
+
+def _pack(
+    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]],
+    rids: NDArray[np.int32], areas: NDArray[np.float64], lon: Axis, lat: Axis, edges: Axis,
+) -> Weights:  # fmt: skip
+    """Sort by region and cell, and code the full cells as runs."""
+    nx, count = lon.size, rids.size
+    step = float(np.median(np.diff(lon)))
+    empty = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+    region, cell, share = (np.concatenate(column) for column in zip(*(parts or [empty]), strict=True))
+    kept = share > 0
+    region, cell, share = region[kept], cell[kept], share[kept]
+    order = np.lexsort((cell, region))
+    region, cell, share = region[order], cell[order], share[order]
+    height = -np.diff(edges)
+    covered = np.bincount(region, share * height[cell // nx] * step, minlength=count)
+    full = share >= 1.0
+    inner_region, inner = region[full], cell[full]
+    starts = np.ones(inner.size, np.bool_)
+    starts[1:] = (np.diff(inner) != 1) | (np.diff(inner_region) != 0) | (inner[1:] % nx == 0)
+    place = np.flatnonzero(starts)
+    number = np.arange(count + 1)
+    return Weights(
+        rid=rids,
+        inside=np.divide(covered, areas, out=np.zeros(count), where=areas > 0).clip(0.0, 1.0),
+        run_at=np.searchsorted(inner_region[place], number).astype(np.int64),
+        run_first=inner[place].astype(np.int32),
+        run_length=np.diff(np.append(place, inner.size)).astype(np.int32),
+        edge_at=np.searchsorted(region[~full], number).astype(np.int64),
+        edge_cell=cell[~full].astype(np.int32),
+        edge_weight=share[~full],
+        lat=np.asarray(lat, np.float64),
+        lon=np.asarray(lon, np.float64),
+    )
+
+
+def load_weights(home: Path, base_dir: Path, kinds: Collection[str], lon: Axis, lat: Axis) -> Weights:
+    """Weights of all regions of some kinds on a grid; built once, kept under `weights/` in the home folder."""
+    stamp = (base_dir / "regions.parquet").stat()
+    base = _file_digest(base_dir / "regions.parquet", stamp.st_mtime_ns, stamp.st_size)
+    name = hashlib.sha256("/".join([str(FORMAT), base, *sorted(kinds)]).encode()).hexdigest()[:16]
+    path = home / "weights" / f"{grid_digest(lon, lat)}-{name}.npz"
+    if not path.exists():
+        from data.regions import load_geometries
+
+        write_durable(path, weights_to_bytes(build_weights(lon, lat, *load_geometries(base_dir, kinds))))
+    return _read(path)
+
+
+@lru_cache(maxsize=4)
+def _file_digest(path: Path, _modified: int, _size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path) -> Weights:
+    return weights_from_bytes(path.read_bytes())
+
+
+def weights_to_bytes(weights: Weights) -> bytes:
+    """An npz archive without pickles."""
+    out = io.BytesIO()
+    np.savez(out, allow_pickle=False, **{item.name: getattr(weights, item.name) for item in fields(weights)})
+    return out.getvalue()
+
+
+def weights_from_bytes(body: bytes) -> Weights:
+    """The weights in such an archive."""
+    with np.load(io.BytesIO(body), allow_pickle=False) as file:
+        return Weights(**{item.name: file[item.name] for item in fields(Weights)})
+
+
+def region_values(
+    field: FieldLike,
+    weights: Weights,
+    statistic: str = "mean",
+    *,
+    above: float = np.inf,
+    percentile: float = 50.0,
+    by_area: bool = False,
+    sources: tuple[str, ...] = (),
+) -> RegionValues:
+    """A statistic of a field for each region.
+
+    Parameters
+    ----------
+    field : FieldLike
+        On the grid of `weights`; NaN is missing, left out and counted in `valid_share`, never zero.
+    weights : Weights
+    statistic : {'mean', 'sum', 'max', 'min', 'percentile', 'share_above'}
+        `sum` adds cell values by their covered share, as exactextract does; for a depth of water by ground area take
+        the mean with `by_area`. `share_above` is the share (0..1) of the valid area at or above `above`.
+    above : float
+        The limit of `share_above`, in the field's unit.
+    percentile : float
+        0 to 100: the least value that at least this share of the valid area does not exceed (no interpolation).
+    by_area : bool
+        Weigh cells by their area on a sphere too, instead of all alike: matters over many degrees of latitude.
+
+    Returns
+    -------
+    RegionValues
+        NaN where no cell is valid. `valid_share` is the share of the whole region, so that a region that lies half
+        outside the grid has at most one half. A region wholly outside is not watched.
+
+    Raises
+    ------
+    LayerError
+        If the field is not on the grid, or for an unknown statistic.
+    """
+    values = np.ascontiguousarray(field.values, np.float32)
+    if values.shape != weights.shape:
+        raise LayerError(f"a field of {values.shape} on weights of {weights.shape}")
+    if statistic not in STATISTICS:
+        raise LayerError(f"statistic {statistic!r} is not one of {', '.join(STATISTICS)}")
+    table = reduce_field(values, weights, above=above, by_area=by_area)
+    total, weight, everything, highest, lowest, over = table.T
+    valid = weight > 0
+    nothing = np.full(weight.shape, np.nan)
+    if statistic == "percentile":
+        value = _percentiles(values, weights, percentile, by_area)
+    else:
+        share = np.divide(over if statistic == "share_above" else total, weight, out=nothing.copy(), where=valid)
+        value = {"sum": total, "max": highest, "min": lowest}.get(statistic, share)
+    watched = everything > 0
+    usable = np.divide(weight, everything, out=np.zeros_like(weight), where=watched) * weights.inside
+    return RegionValues(
+        quantity=field.quantity,
+        unit="1" if statistic == "share_above" else field.unit,
+        rid=weights.rid,
+        value=np.where(valid, value, np.nan),
+        observed_at=np.where(watched, field.valid_at.timestamp(), np.nan),
+        valid_share=usable,
+        watched=watched,
+        sources=sources,
+    )
+
+
+def reduce_field(
+    values: NDArray[np.float32], weights: Weights, *, above: float = np.inf, by_area: bool = False
+) -> NDArray[np.float64]:
+    """(n, 6): sum, valid weight, whole weight, maximum, minimum and weight at or above a limit, in one pass."""
+    from layers.zonal_kernel import reduce_regions
+
+    table: NDArray[np.float64] = reduce_regions(
+        values.ravel(), values.shape[1], weights.run_at, weights.run_first, weights.run_length, weights.edge_at,
+        weights.edge_cell, weights.edge_weight, _row_weights(weights.lat, by_area), np.float32(above),
+    )  # fmt: skip
+    return table
+
+
+def _row_weights(lat: Axis, by_area: bool) -> Axis:
+    """Area of a cell of each row on a sphere, relative to the equator; or 1."""
+    if not by_area:
+        return np.ones(lat.size)
+    edges = row_edges(lat).clip(-90.0, 90.0)
+    return np.asarray(-np.diff(np.sin(np.radians(edges))) / np.radians(-np.diff(edges)), np.float64)
+
+
+def _percentiles(
+    values: NDArray[np.float32], weights: Weights, percentile: float, by_area: bool
+) -> NDArray[np.float64]:
+    flat, nx = values.ravel(), values.shape[1]
+    rows = _row_weights(weights.lat, by_area)
+    found = np.full(weights.rid.size, np.nan)
+    for region in range(weights.rid.size):
+        runs = slice(weights.run_at[region], weights.run_at[region + 1])
+        edge = slice(weights.edge_at[region], weights.edge_at[region + 1])
+        first, length = weights.run_first[runs].astype(np.int64), weights.run_length[runs]
+        inner = np.repeat(first - (np.cumsum(length) - length), length) + np.arange(length.sum())
+        cells = np.concatenate([inner, weights.edge_cell[edge]])
+        share = np.concatenate([np.ones(inner.size), weights.edge_weight[edge]]) * rows[cells // nx]
+        value = flat[cells]
+        valid = ~np.isnan(value)
+        if not valid.any():
+            continue
+        value, share = value[valid], share[valid]
+        order = np.argsort(value, kind="stable")
+        reached = np.cumsum(share[order])
+        target = percentile / 100.0 * reached[-1] * (1.0 - 1e-12)
+        found[region] = value[order][min(int(np.searchsorted(reached, target)), value.size - 1)]
+    return found
