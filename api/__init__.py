@@ -1,0 +1,46 @@
+"""The machine-readable face: what the map and other programs read. Every route is guarded by an action."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data.clock import Clock, utc_now
+from data.settings import Settings
+from data.store.engine import Store
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+# Streams take a thread each; the rest stay free for everything else.
+STREAM_SHARE = 0.85
+COMPRESSED = ("text/html", "text/css", "text/javascript", "application/javascript", "application/json",
+              "application/geo+json", "application/octet-stream", "image/svg+xml")  # fmt: skip
+
+
+def register(server: Flask, store: Store, settings: Settings, *, clock: Clock = utc_now) -> None:
+    """Put the machine API on a server."""
+    from api import features, health, levels, live, payloads, search, tiles
+    from api.answers import unknown_address
+    from api.context import EXTENSION, Api
+
+    most = max(1, int(settings.web_threads * STREAM_SHARE))
+    hub = live.LiveHub(store, most=most, clock=clock)
+    server.extensions[EXTENSION] = Api(store=store, settings=settings, clock=clock, hub=hub)
+    for module in (live, levels, features, tiles, search, payloads, health):
+        server.register_blueprint(module.blueprint)
+    for prefix in ("api", "t"):
+        server.add_url_rule(f"/{prefix}/<path:rest>", f"unknown-{prefix}", unknown_address)
+    _compress(server)
+
+
+def _compress(server: Flask) -> None:
+    """Compress answers on the fly; tiles and images are compressed already, and the live stream must not wait."""
+    from flask_compress import Compress
+
+    server.config.setdefault("COMPRESS_MIMETYPES", list(COMPRESSED))
+    server.config.setdefault("COMPRESS_ALGORITHM", ["br", "gzip"])
+    server.config.setdefault("COMPRESS_STREAMS", False)
+    server.config.setdefault("COMPRESS_BR_LEVEL", 4)
+    if "compress" not in server.extensions:
+        Compress(server)
+        server.extensions["compress"] = True

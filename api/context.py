@@ -1,0 +1,73 @@
+"""What the views of one server work with."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+from data.clock import Clock
+from data.settings import Settings
+from data.store.engine import Store
+
+if TYPE_CHECKING:
+    from api.live import LiveHub
+    from data.regions import RegionIndex
+
+EXTENSION = "tocsin.api"
+
+
+class Memo:
+    """The newest bodies, built once each however many ask at the same time."""
+
+    def __init__(self, size: int = 24) -> None:
+        self._size = size
+        self._kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._building: dict[tuple[object, ...], threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[object, ...], build: Callable[[], bytes]) -> bytes:
+        """The body for a key, from memory or built now."""
+        with self._lock:
+            if key in self._kept:
+                return self._kept[key]
+            lock = self._building.setdefault(key, threading.Lock())
+        with lock:
+            with self._lock:
+                if key in self._kept:
+                    return self._kept[key]
+            try:
+                body = build()
+            finally:
+                with self._lock:
+                    self._building.pop(key, None)
+            with self._lock:
+                self._kept[key] = body
+                while len(self._kept) > self._size:
+                    self._kept.popitem(last=False)
+        return body
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """The parts of the machine API of one server."""
+
+    store: Store
+    settings: Settings
+    clock: Clock
+    hub: LiveHub
+    memo: Memo = field(default_factory=Memo)
+
+    def regions(self) -> RegionIndex:
+        from data.regions import load_regions
+
+        return load_regions(self.settings.base_dir)
+
+
+def api() -> Api:
+    """The machine API of the present server."""
+    return cast(Api, current_app.extensions[EXTENSION])

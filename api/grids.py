@@ -1,0 +1,43 @@
+"""Lists of fields and surveys that the map can show."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from data.clock import iso
+from data.store.tables import dataset
+
+
+def read_surveys(connection: Connection, now: datetime) -> list[dict[str, Any]]:
+    """The newest delivery of each survey dataset."""
+    table = dataset.c
+    newest = sa.select(sa.func.max(table.id)).group_by(table.source, table.key)
+    rows = connection.execute(sa.select(dataset).where(table.id.in_(newest)).order_by(table.title, table.id))
+    return [
+        {
+            "id": row.id,
+            "source": row.source,
+            "key": row.key,
+            "title": row.title,
+            "rows": row.rows,
+            "geometry_types": row.geometry_types,
+            "columns": row.columns,
+            "bbox": None if row.west is None else [row.west, row.south, row.east, row.north],
+            "tiles": bool(row.tiles),
+            "crs_declared": row.crs_declared,
+            "notes": row.notes,
+            "received_at": iso(row.received_at),
+        }
+        for row in rows
+    ]
+
+
+def read_fields(connection: Connection, now: datetime) -> list[dict[str, Any]]:
+    """Quantities with their steps, newest first."""
+    from layers.fields import list_fields
+
+    return list_fields(connection, now)

@@ -1,0 +1,102 @@
+/** The legend: for each visible layer its unit, data time, received time and age. Nothing lies over it. */
+
+import {LEVEL_KEYS, UNKNOWN} from './palette.mjs';
+import {shapeElement} from './shapes.mjs';
+import {make} from './words.mjs';
+
+const EVERY_MS = 10_000;
+
+export class Legend {
+  constructor(/** @type {import('./map.mjs').MapView} */ view) {
+    this.view = view;
+    this.body = make('div', 'map-legend-body');
+    const heading = make('summary', '', view.words.say('legend'));
+    this.element = /** @type {HTMLDetailsElement} */ (make('details', 'map-legend', heading, this.body));
+    this.element.open = !matchMedia('(max-width: 700px)').matches;
+    view.frame.append(this.element);
+    this.timer = setInterval(() => this.draw(), EVERY_MS);
+  }
+
+  draw() {
+    const sections = [];
+    for (const layer of this.view.data) {
+      const facts = layer.visible ? layer.legend() : null;
+      if (facts) sections.push(this.section(layer, facts));
+    }
+    this.body.replaceChildren(...sections);
+  }
+
+  section(/** @type {any} */ layer, /** @type {any} */ facts) {
+    const {words} = this.view;
+    const title = make('h3', '', facts.name ?? words.say(layer.title));
+    if (facts.unit) title.append(make('span', 'map-legend-unit', ` [${words.measure(0, facts.unit).replace(/^0 /, '')}]`));
+    const section = make('section', `map-legend-${layer.topic}`, title);
+    if (layer.failed) section.append(make('p', 'map-legend-failed', words.say('layer_failed', {time: words.time(layer.failed)})));
+    if (facts.levels) section.append(this.levels(facts.levels));
+    if (facts.circles) section.append(this.circles(facts.circles));
+    if (facts.ramp) section.append(this.ramp(facts.ramp));
+    if (facts.stripes) section.append(make('p', 'map-legend-stripes', words.say('stripes')));
+    const counts = [];
+    if (facts.count !== undefined) counts.push(words.say('count', {n: facts.count}));
+    if (facts.more) counts.push(words.say('more', {n: facts.more}));
+    if (facts.silent) counts.push(words.say('silent', {n: facts.silent}));
+    if (facts.unplaced) counts.push(words.say('unplaced', {n: facts.unplaced}));
+    if (facts.missing) counts.push(words.say('missing_share', {share: Math.round(facts.missing * 100)}));
+    if (facts.forecast) counts.push(words.say('forecast_of', {time: words.time(facts.runAt)}));
+    if (counts.length) section.append(make('p', '', counts.join(' · ')));
+    section.append(this.times(facts));
+    return section;
+  }
+
+  times(/** @type {any} */ {dataAt, receivedAt}) {
+    const {words} = this.view;
+    if (!dataAt && !receivedAt) return make('p', 'map-legend-times', words.say('no_data'));
+    const data = make('time', '', `${words.say('data_time')} ${words.time(dataAt)}`);
+    const received = make('time', '', `${words.say('received_time')} ${words.time(receivedAt)}`);
+    if (dataAt) data.title = new Date(dataAt).toISOString();
+    if (receivedAt) received.title = new Date(receivedAt).toISOString();
+    return make('p', 'map-legend-times', data, make('b', '', words.age(dataAt)), make('br'), received, make('b', '', words.age(receivedAt)));
+  }
+
+  /** Shape and word of each level with the number of regions; unknown is hatched as on the map. */
+  levels(/** @type {Record<string, number>} */ counts) {
+    const list = make('ul', 'map-legend-levels');
+    const {words} = this.view;
+    for (const level of [4, 3, 2, 1, UNKNOWN, 0, null]) {
+      const key = level === null ? 'unwatched' : level === UNKNOWN ? 'unknown' : LEVEL_KEYS[level];
+      const swatch = make('span', `map-swatch map-swatch-${key}`);
+      if (level !== null && level !== 0) swatch.append(shapeElement(level));
+      const count = counts[key];
+      list.append(make('li', '', swatch, make('span', '', words.level(key)), make('b', '', count ? String(count) : '')));
+    }
+    return list;
+  }
+
+  circles(/** @type {number[]} */ magnitudes) {
+    const radii = {3: 4, 5: 9, 7: 20};
+    const row = make('p', 'map-legend-circles');
+    for (const magnitude of magnitudes) {
+      const circle = make('i', 'map-legend-circle');
+      circle.style.width = circle.style.height = `${2 * radii[magnitude]}px`;
+      row.append(circle, make('span', '', `M ${magnitude}`));
+    }
+    return row;
+  }
+
+  ramp(/** @type {{stops: [number, string][], interpolate: boolean}} */ {stops, interpolate}) {
+    const bar = make('div', 'map-legend-ramp');
+    const part = 100 / stops.length;
+    const colours = stops.map(([, colour], i) => interpolate
+      ? `${colour} ${(i * 100) / Math.max(1, stops.length - 1)}%`
+      : `${colour} ${i * part}% ${(i + 1) * part}%`);
+    bar.style.background = `linear-gradient(to right, ${colours.join(', ')})`;
+    const shown = stops.length > 7 ? stops.filter((_, i) => i % Math.ceil(stops.length / 6) === 0 || i === stops.length - 1) : stops;
+    const labels = make('div', 'map-legend-values', ...shown.map(([value]) => make('span', '', this.view.words.number.format(value))));
+    return make('div', '', bar, labels);
+  }
+
+  remove() {
+    clearInterval(this.timer);
+    this.element.remove();
+  }
+}

@@ -1,0 +1,212 @@
+/** Regions coloured by level: one byte a region from the server, set as feature state where it changed. */
+
+import {UNKNOWN} from './palette.mjs';
+
+/** Bits of a region's byte. */
+const LEVEL_BITS = 7;
+const UNKNOWN_BIT = 8;
+const UNWATCHED_BIT = 16;
+
+/**
+ * The zooms at which a kind is filled. Below its range nothing is drawn; above it only the outline of a region at a
+ * level stays, so that a level set on a province does not vanish between its counties.
+ * @type {Record<string, [number, number]>}
+ */
+export const BANDS = {
+  country: [0, 3],
+  admin1: [3, 24],
+  'cn-province': [3, 5.5],
+  'us-state': [3, 5.5],
+  'cn-prefecture': [5.5, 7],
+  'us-county': [5.5, 24],
+  'cn-county': [7, 24],
+};
+
+const state = (/** @type {string} */ key) => ['feature-state', key];
+const isOn = (/** @type {string} */ key) => ['boolean', state(key), false];
+const level = ['coalesce', state('level'), -2];
+
+/** What a byte says. */
+export function readByte(/** @type {number} */ byte) {
+  return {
+    level: byte & LEVEL_BITS,
+    unknown: Boolean(byte & UNKNOWN_BIT),
+    watched: !(byte & UNWATCHED_BIT),
+  };
+}
+
+export class Regions {
+  title = 'layer_levels';
+  topic = 'levels';
+
+  constructor(/** @type {import('./map.mjs').MapView} */ view) {
+    this.view = view;
+    this.visible = true;
+    this.opacity = 1;
+    /** @type {Uint8Array} */
+    this.bytes = new Uint8Array(0);
+    /** @type {[string, number, number][]} kind, first rid, end */
+    this.kinds = view.config.kinds;
+    /** @type {any} */
+    this.listed = {regions: [], counts: {}, at: null, more: 0};
+    this.selected = -1;
+    this.hovered = -1;
+  }
+
+  sources() {
+    const url = `pmtiles://${location.origin}${this.view.config.urls.regions}`;
+    return {
+      regions: {type: 'vector', url},
+      marks: {type: 'geojson', data: {type: 'FeatureCollection', features: []}},
+    };
+  }
+
+  /** @param {import('./palette.mjs').Palette} palette */
+  layers(palette) {
+    const blind = this.view.blind;
+    const colour = ['match', level, 1, palette.level[1], 2, palette.level[2], 3, palette.level[3], 4, palette.level[4],
+      palette.unknown];
+    const doubtful = blind ? ['>=', level, 0] : isOn('unknown');
+    const fill = 0.78 * this.opacity;
+    const visibility = this.visible ? 'visible' : 'none';
+    /** @type {any[]} */
+    const layers = [];
+    for (const [kind] of this.kinds) {
+      const [from, to] = BANDS[kind];
+      const vector = {source: 'regions', 'source-layer': kind, minzoom: from, layout: {visibility}};
+      layers.push(
+        {
+          slot: 20, id: `region-${kind}`, type: 'fill', ...vector, maxzoom: to,
+          paint: {
+            'fill-color': colour,
+            'fill-opacity': ['case', ['<', level, 1], 0, doubtful, fill * 0.4, fill],
+          },
+        },
+        {
+          slot: 21, id: `hatch-${kind}`, type: 'fill', ...vector, maxzoom: to,
+          paint: {
+            'fill-pattern': 'hatch-unknown',
+            'fill-opacity': ['case', doubtful, this.opacity * 0.9, 0],
+          },
+        },
+        {
+          slot: 22, id: `edge-${kind}`, type: 'line', ...vector, maxzoom: to,
+          paint: {'line-color': palette.edge, 'line-width': 0.6, 'line-opacity': 0.9},
+        },
+        {
+          slot: 33, id: `mark-${kind}`, type: 'line', ...vector, layout: {visibility, 'line-join': 'round'},
+          paint: {
+            'line-color': ['case', isOn('selected'), palette.ink, isOn('hover'), palette.ink, colour],
+            'line-width': ['case', isOn('selected'), 3.5, isOn('hover'), 2, ['==', level, 4], 3, ['>', level, 0], 1.4, 0],
+          },
+        },
+      );
+      layers.push({
+        slot: 34, id: `shape-${kind}`, type: 'symbol', source: 'marks', minzoom: from, maxzoom: to,
+        filter: ['all', ['==', ['get', 'kind'], kind], ['>', ['get', 'level'], 0]],
+        layout: {
+          visibility, 'icon-image': ['concat', 'shape-', ['get', 'level']],
+          'icon-size': ['interpolate', ['linear'], ['zoom'], 1, 0.6, 6, 0.9],
+          'symbol-sort-key': ['-', 0, ['get', 'level']], 'icon-padding': 1,
+        },
+        paint: {'icon-opacity': ['case', ['any', Boolean(blind), ['boolean', ['get', 'unknown'], false]], 0.6, 1]},
+      });
+    }
+    return layers;
+  }
+
+  /** The kind of a region, by its number. */
+  kindOf(/** @type {number} */ rid) {
+    return this.kinds.find(([, first, end]) => rid >= first && rid < end)?.[0] ?? '';
+  }
+
+  feature(/** @type {number} */ rid) {
+    return {source: 'regions', sourceLayer: this.kindOf(rid), id: rid};
+  }
+
+  async refresh(/** @type {string} */ version) {
+    const started = performance.now();
+    const bytes = new Uint8Array(await (await this.view.fetch(`/api/levels.bin?v=${version}`)).arrayBuffer());
+    const fetched = performance.now();
+    const changed = this.apply(bytes);
+    const applied = performance.now();
+    this.view.timings.levels = {
+      fetch_ms: fetched - started, apply_ms: applied - fetched, changed, bytes: bytes.length, applied_at: Date.now(),
+    };
+    const listed = await (await this.view.fetch(`/api/regions.json?v=${version}`)).json();
+    const before = this.listed;
+    this.listed = listed;
+    this.view.setData('marks', {type: 'FeatureCollection', features: listed.regions.map(toMark)});
+    this.view.announcer.levels(before, listed);
+  }
+
+  /** Set the state of the regions whose byte is another; the number of them. */
+  apply(/** @type {Uint8Array} */ bytes) {
+    const {map} = this.view;
+    const before = this.bytes;
+    let changed = 0;
+    for (const [kind, first, end] of this.kinds) {
+      const target = {source: 'regions', sourceLayer: kind, id: 0};
+      for (let rid = first; rid < Math.min(end, bytes.length); rid++) {
+        const byte = bytes[rid];
+        if (byte === (before[rid] ?? UNWATCHED_BIT)) continue;
+        const {level: known, unknown, watched} = readByte(byte);
+        target.id = rid;
+        map.setFeatureState(target, {level: watched ? known : -2, unknown});
+        changed++;
+      }
+    }
+    this.bytes = bytes;
+    return changed;
+  }
+
+  /** Layers that answer the pointer, at any zoom. */
+  hitLayers() {
+    return this.visible ? this.kinds.map(([kind]) => `region-${kind}`) : [];
+  }
+
+  tip(/** @type {any} */ feature) {
+    const words = this.view.words;
+    const {level: known, unknown, watched} = readByte(this.bytes[feature.id] ?? UNWATCHED_BIT);
+    const lines = [];
+    if (!this.bytes.length) lines.push(words.say('levels_loading'));
+    else if (!watched) lines.push(words.say('unwatched'));
+    else if (this.view.blind) lines.push(words.level('unknown'), this.view.blind);
+    else if (unknown) lines.push(words.say('unknown_last', {level: words.level(['none', 'blue', 'yellow', 'orange', 'red'][known])}));
+    else lines.push(words.level(['none', 'blue', 'yellow', 'orange', 'red'][known]));
+    const shape = !watched || !this.bytes.length ? null : unknown || this.view.blind ? UNKNOWN : known;
+    return {shape, title: words.name(feature.properties), lines};
+  }
+
+  select(/** @type {number} */ rid) {
+    this.mark('selected', this.selected, rid);
+    this.selected = rid;
+  }
+
+  hover(/** @type {number} */ rid) {
+    if (rid === this.hovered) return;
+    this.mark('hover', this.hovered, rid);
+    this.hovered = rid;
+  }
+
+  /** Move one flag from a region to another; -1 is no region. */
+  mark(/** @type {string} */ flag, /** @type {number} */ before, /** @type {number} */ after) {
+    if (before === after) return;
+    if (before >= 0) this.view.map.setFeatureState(this.feature(before), {[flag]: false});
+    if (after >= 0) this.view.map.setFeatureState(this.feature(after), {[flag]: true});
+  }
+
+  message(/** @type {any} */ feature) {
+    return {type: 'region', rid: feature.id, code: feature.properties.code};
+  }
+
+  legend() {
+    return {dataAt: this.listed.at, receivedAt: this.view.evaluatedAt ?? this.listed.at, levels: this.listed.counts.by_level ?? {}};
+  }
+}
+
+/** A listed region as a point for its shape. */
+function toMark(/** @type {any} */ region) {
+  const {lon, lat, ...properties} = region;
+  return {type: 'Feature', id: region.rid, geometry: {type: 'Point', coordinates: [lon, lat]}, properties};
+}

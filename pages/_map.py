@@ -1,0 +1,191 @@
+"""The map as a Dash component: an element that the map script fills, and the stores through which they talk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from dash import Input, clientside_callback, dcc, html
+from dash.development.base_component import Component
+
+from data.regions import KINDS, load_regions
+from data.text import Translate, translator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from data.regions import RegionIndex
+
+STORES = ("event", "command", "live", "status")
+START = {"lon": 70.0, "lat": 25.0, "zoom": 1.6}
+START_OF_PACKS = {
+    frozenset({"cn"}): {"lon": 105.0, "lat": 35.5, "zoom": 3.4},
+    frozenset({"us"}): {"lon": -97.0, "lat": 38.5, "zoom": 3.4},
+}
+BLIND_AFTER_MS = 30_000  # without a stream for so long, every watched region is shown as unknown
+
+# The script may still be on its way when the first command comes: commands wait in an inbox until it looks.
+TO_INBOX = """function(command) {
+  if (command) {
+    const all = window.tocsinMapInbox = window.tocsinMapInbox || {};
+    (all["%s"] = all["%s"] || []).push(...(Array.isArray(command) ? command : [command]));
+    window.dispatchEvent(new Event("tocsin-map-command"));
+  }
+}"""
+
+
+def connect_map(id: str) -> None:
+    """Carry commands from the store to the map; once per map id, before the application is built."""
+    clientside_callback(TO_INBOX % (id, id), Input(f"{id}-command", "data"))
+
+
+def map_view(
+    id: str,
+    *,
+    regions: RegionIndex | None = None,
+    locale: str = "en",
+    theme: str = "auto",
+    zone: ZoneInfo | None = None,
+    view: Mapping[str, float] | None = None,
+    packs: Sequence[str] = ("world", "cn", "us"),
+    blind_after_ms: int = BLIND_AFTER_MS,
+) -> Component:
+    """A map with its four stores; `theme` is light, dark or auto.
+
+    Raises
+    ------
+    ValueError
+        If the id could leave the script it is written into.
+    """
+    index = regions or load_regions()
+    if not id.replace("-", "").isalnum():
+        raise ValueError(f"not an id: {id!r}")
+    config: dict[str, Any] = {
+        "id": id,
+        "locale": locale,
+        "zone": str(zone or "UTC"),
+        "theme": theme,
+        "view": dict(view or START_OF_PACKS.get(frozenset(packs) - {"world"}, START)),
+        "urls": {
+            "live": "/api/live",
+            "versions": "/api/versions.json",
+            "base": _versioned("base", index.base_dir),
+            "regions": _versioned("regions", index.base_dir),
+        },
+        "kinds": kind_ranges(index),
+        "words": words(translator(locale)),
+        "blindAfterMs": blind_after_ms,
+    }
+    stores = [dcc.Store(id=f"{id}-{name}") for name in STORES]
+    written = json.dumps(config, ensure_ascii=False, separators=(",", ":"))
+    stage = html.Div(id=id, className="map", **{"data-tocsin-map": written})
+    return html.Div([stage, *stores], className="map-holder", style={"height": "100%"})
+
+
+def kind_ranges(regions: RegionIndex) -> list[tuple[str, int, int]]:
+    """Kinds with their first and last-plus-one row number: rows are sorted by kind."""
+    ranges = []
+    for kind in KINDS:
+        rids = regions.of_kind(kind)
+        if len(rids):
+            ranges.append((kind, int(rids[0]), int(rids[-1]) + 1))
+    return ranges
+
+
+def _versioned(name: str, base_dir: Path) -> str:
+    """The address of a tile file, another one after each set-up."""
+    path = base_dir / f"{name}.pmtiles"
+    stamp = path.stat().st_mtime_ns if path.is_file() else 0
+    return f"/t/base/{name}.pmtiles?v={stamp:x}"
+
+
+def words(t: Translate) -> dict[str, str]:
+    """Everything the map script says, in the reader's language."""
+    return {
+        "AttributionControl.ToggleAttribution": t("Credits"),
+        "Map.Title": t("Map"),
+        "NavigationControl.ZoomIn": t("Zoom in"),
+        "NavigationControl.ZoomOut": t("Zoom out"),
+        "ScaleControl.Kilometers": "km",
+        "ScaleControl.Meters": "m",
+        "map_label": t("Map. Arrow keys move, plus and minus zoom, Enter opens what is at the centre, Home goes back."),
+        "legend": t("Legend"),
+        "layer_levels": t("Level by rule"),
+        "layer_events": t("Earthquakes and other events"),
+        "layer_stations": t("Stations"),
+        "layer_warnings": t("Warnings of other services"),
+        "layer_field": t("Gridded data"),
+        "layer_survey": t("Survey"),
+        "level_red": t("Red, extreme"),
+        "level_orange": t("Orange, severe"),
+        "level_yellow": t("Yellow, moderate"),
+        "level_blue": t("Blue, minor"),
+        "level_none": t("No level"),
+        "level_unknown": t("Unknown"),
+        "level_unwatched": t("No rule watches"),
+        "unwatched": t("No rule watches this region."),
+        "unknown_last": t("Unknown, last known: {level}"),
+        "levels_loading": t("Levels have not arrived yet."),
+        "stripes": t("Striped in the colour of the level, dashed outline"),
+        "data_time": t("Data"),
+        "received_time": t("Received"),
+        "no_data": t("Nothing received yet"),
+        "never": t("never"),
+        "ago": t("{span} ago"),
+        "in": t("in {span}"),
+        "seconds": t("{n} s"),
+        "minutes": t("{n} min"),
+        "hours": t("{n} h {m} min"),
+        "days": t("{n} d"),
+        "missing": t("missing"),
+        "depth": t("Depth {depth}"),
+        "source": t("Source: {source}"),
+        "unit_magnitude": t("circle by magnitude"),
+        "count": t("{n} shown"),
+        "more": t("{n} more not shown"),
+        "silent": t("{n} unknown"),
+        "unplaced": t("{n} without an area: see the list"),
+        "missing_share": t("{share} % missing"),
+        "forecast_of": t("forecast of {time}"),
+        "layer_failed": t("Not refreshed since {time}"),
+        "valid_until": t("Valid until {time}"),
+        "no_end": t("No end given"),
+        "lost": t("Connection lost {time}. Trying again. What is shown may be out of date."),
+        "store_failed": t("The database does not answer. What is shown may be out of date."),
+        "engine_late": t("Rules have not been evaluated since {time}. Levels are unknown."),
+        "engine_never": t("Rules have not been evaluated yet. Levels are unknown."),
+        "more_raised": t("{n} more regions are higher"),
+        "now_unknown": t("{n} regions are now unknown"),
+        "lowered": t("{n} regions are lower"),
+        "no_webgl": t("This browser cannot draw the map (WebGL 2 is missing). The same facts as tables:"),
+        "table_regions": t("Regions at a level or unknown"),
+        "table_no_regions": t("No region is at a level and none is unknown."),
+        "table_no_events": t("No event in the last seven days."),
+        "table_no_warnings": t("No warning of another service is in force."),
+        "col_region": t("Region"),
+        "col_level": t("Level"),
+        "col_code": t("Code"),
+        "col_event": t("Event"),
+        "col_magnitude": t("Magnitude"),
+        "col_time": t("Time"),
+        "col_warning": t("Warning"),
+        "col_area": t("Area"),
+        "col_until": t("Valid until"),
+        "quality_suspect": t("suspect"),
+        "quality_bad": t("bad"),
+        "quality_missing": t("missing"),
+        "q_river_stage": t("River stage"),
+        "q_river_discharge": t("River discharge"),
+        "q_precipitation": t("Precipitation"),
+        "q_precipitation_rate": t("Precipitation rate"),
+        "q_air_temperature": t("Air temperature"),
+        "q_wind_speed": t("Wind speed"),
+        "q_wind_gust": t("Wind gust"),
+        "q_water_temperature": t("Water temperature"),
+        "q_relative_humidity": t("Relative humidity"),
+        "q_pressure_msl": t("Pressure at sea level"),
+        "q_visibility": t("Visibility"),
+        "q_snow_depth": t("Snow depth"),
+    }
