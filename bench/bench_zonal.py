@@ -74,7 +74,7 @@ def main() -> int:
         times.append(time.perf_counter() - begun)
     ours_s = float(np.median(times))
 
-    frame = geopandas.GeoDataFrame(geometry=shapes)
+    frame = geopandas.GeoDataFrame(geometry=shapes, crs=4326)
     begun = time.perf_counter()
     source = NumPyRasterSource(field, west, south, east, north)
     peer = exact_extract(source, frame, ["sum", "mean", "max"], output="pandas")

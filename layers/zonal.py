@@ -131,7 +131,7 @@ def _bend(shape: Any, edges: Axis) -> Any:
     return shapely.multipolygons(
         [
             shapely.polygons(
-                _bend_ring(polygon.exterior, edges), [_bend_ring(ring, edges) for ring in polygon.interiors]
+                _bend_ring(polygon.exterior, edges), [_bend_ring(ring, edges) for ring in polygon.interiors] or None
             )
             for polygon in polygons
         ]
@@ -167,7 +167,7 @@ def _coverage(
     width = segment.last - segment.first
     blank = np.zeros((ny, width), np.uint8)
     raster = NumPyRasterSource(blank, segment.west, rows[0], segment.east, rows[1])
-    frame = geopandas.GeoDataFrame(geometry=shapes)
+    frame = geopandas.GeoDataFrame(geometry=shapes, crs=4326)
     table = exact_extract(raster, frame, ["cell_id", "coverage"], output="pandas")
     found = []
     for region, cells, shares in zip(regions, table["cell_id"], table["coverage"], strict=True):
