@@ -72,13 +72,14 @@ def verify(connection: Connection, anchor: tuple[int, str] | None = None) -> int
     """
     expected, previous = 1, GENESIS
     query = sa.select(audit).order_by(audit.c.seq).execution_options(yield_per=1000)
-    for row in connection.execute(query).mappings():
-        entry = {key: row[key] for key in ("seq", "at", "actor", "action", "object", "detail", "previous")}
-        if row["seq"] != expected or row["previous"] != previous or row["hash"] != digest(entry):
-            return min(expected, int(row["seq"]))
-        if anchor is not None and anchor[0] == expected and anchor[1] != row["hash"]:
-            return expected
-        expected, previous = expected + 1, row["hash"]
+    with connection.execute(query) as rows:
+        for row in rows.mappings():
+            entry = {key: row[key] for key in ("seq", "at", "actor", "action", "object", "detail", "previous")}
+            if row["seq"] != expected or row["previous"] != previous or row["hash"] != digest(entry):
+                return min(expected, int(row["seq"]))
+            if anchor is not None and anchor[0] == expected and anchor[1] != row["hash"]:
+                return expected
+            expected, previous = expected + 1, row["hash"]
     return expected if anchor is not None and anchor[0] >= expected else None
 
 

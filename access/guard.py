@@ -81,9 +81,7 @@ def _check_dash(dash_app: Any, settings: Settings) -> None:
     if config.csrf_token_name != csrf_cookie_name(settings) or config.csrf_header_name != CSRF_HEADER:
         faults.append(f"Dash needs csrf_token_name=csrf_cookie_name(settings) and csrf_header_name={CSRF_HEADER!r}")
     if dash_app.use_pages and not config.suppress_callback_exceptions:
-        faults.append(
-            "Dash needs suppress_callback_exceptions=True, or it lays out each page for the first visitor"
-        )
+        faults.append("Dash needs suppress_callback_exceptions=True, or it lays out each page for the first visitor")
     if faults:
         raise ConfigError(faults)
 

@@ -71,7 +71,9 @@ def test_callback_without_outputs(web: Web) -> None:
     assert web.ran == ["no output"]
 
 
-@pytest.mark.parametrize("forged", [{"outputs": {"id": "look", "property": "children"}}, {"output_": "look.children"}])
+@pytest.mark.parametrize(
+    "forged", [{"outputs": {"id": "look", "property": "children"}}, {"output_": "look.children"}]
+)
 def test_callback_with_forged_outputs_is_decided_by_what_runs(web: Web, forged: dict[str, Any]) -> None:
     assert web.signed_in("viewer").callback(PAUSE, **forged).status_code == 403
     assert web.ran == []
@@ -198,7 +200,7 @@ def test_page_callback_works_before_dash_has_registered_it(web: Web) -> None:
 @pytest.mark.parametrize("role", matrix.ROLES)
 @pytest.mark.parametrize(
     ("path", "action"),
-    [("/", "app.load"), ("/_dash-layout", "app.load"), ("/_dash-dependencies", "app.load"), ("/deep/page", "app.load"),
+    [("/", "app.load"), ("/_dash-layout", "app.load"), ("/_dash-dependencies", "app.load"), ("/a/page", "app.load"),
      ("/api/plain", "watch.view"), ("/account", "account.self"), ("/logout", "account.self")],
 )  # fmt: skip
 def test_route_for_each_role(web: Web, role: str, path: str, action: str) -> None:
