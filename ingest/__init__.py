@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # one an operator set up.
 SOURCES = {
     "usgs_quakes": "ingest.usgs_quakes:UsgsQuakes",
+    "water_services": "ingest.water_services:WaterServices",
+    "station_table": "ingest.station_table:StationTable",
 }
 
 

@@ -119,7 +119,7 @@ def _confine(limits: Limits) -> None:
         def __new__(cls, *args: Any, **options: Any) -> NoReturn:
             raise PermissionError("a decoder has no business on the network")
 
-    socket.socket = NoNetwork  # type: ignore[misc]
+    socket.socket = NoNetwork  # type: ignore[misc, assignment]
 
 
 def _answer(folder: Path) -> int:
