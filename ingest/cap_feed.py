@@ -8,15 +8,19 @@ licence and language are the feed's own: the operator names the address. Signatu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
+
+from pydantic import Field
 
 from data.clock import parse_time
 from data.errors import BadPayload
 from data.model import IncomingWarning, Parsed, Payload, Reject
 from ingest import cap_json, safe_xml
 from ingest.cap_message import VERSIONS, namespace, read_alert
+from ingest.configure import Configuration, configured_spec
 from ingest.source import SourceSpec
 
 if TYPE_CHECKING:
@@ -29,45 +33,46 @@ CAP_TYPES = ("application/cap+xml", "application/common-alerting-protocol+xml")
 PAGE_TYPES = ("text/html", "application/xhtml+xml")
 
 
+SPEC = SourceSpec(
+    key="cap_feed",
+    title="CAP warnings",
+    provider="named by the operator",
+    hazard="warning",
+    url="",
+    licence="as the provider states",
+    credit="",
+    every=timedelta(minutes=2),
+    stale_after=timedelta(minutes=15),
+    silence_is_normal=True,
+    max_bytes=safe_xml.MAX_BYTES,
+    links=("https://docs.oasis-open.org/emergency/cap/v1.2/CAP-v1.2-os.html",),
+)
+
+
+class CapConfiguration(Configuration):
+    """What an operator may say of a feed of warnings."""
+
+    language: str = Field("en", pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")
+
+
+@dataclass(frozen=True, slots=True)
 class CapFeed:
     """One address that gives CAP messages or an index of them."""
 
-    def __init__(
-        self,
-        *,
-        key: str = "cap_feed",
-        url: str = "",
-        title: str = "CAP warnings",
-        every: timedelta = timedelta(minutes=2),
-        stale_after: timedelta = timedelta(minutes=15),
-        language: str = "en",
-        provider: str = "the address set by the operator",
-        licence: str = "as the provider states",
-    ) -> None:
-        self.language = language
-        self.spec = SourceSpec(
-            key=key,
-            title=title,
-            provider=provider,
-            hazard="warning",
-            url=url,
-            licence=licence,
-            credit=provider,
-            every=every,
-            stale_after=stale_after,
-            silence_is_normal=True,
-            max_bytes=safe_xml.MAX_BYTES,
-            links=("https://docs.oasis-open.org/emergency/cap/v1.2/CAP-v1.2-os.html",),
-        )
+    spec: SourceSpec = field(default=SPEC)
+    language: str = "en"
 
     @classmethod
     def configured(cls, config: Mapping[str, Any]) -> CapFeed:
-        """The feed an operator describes by the constructor's arguments."""
-        return cls(**config)
+        options = CapConfiguration.model_validate(config)
+        return cls(configured_spec(SPEC, options), options.language)
 
     def fetch(self, http: Http, since: datetime | None) -> Sequence[Payload]:
         """The feed; what an index links to is followed by the runner."""
-        return http.get(self.spec)
+        payload = http.get(
+            self.spec.url, accept="application/cap+xml, application/atom+xml, application/xml, */*;q=0.5"
+        )
+        return [] if payload is None else [payload]
 
     def parse(self, payload: Payload) -> Parsed:
         """Messages inside as records, links of entries without one as `follow`."""
