@@ -65,6 +65,9 @@ class Inputs:
     behind: NDArray[np.int32]  # (t, n) index into `names` of the station, step or event behind the number; -1
     names: tuple[str, ...] = ()
     failed: str = ""
+    at_most: Floats | None = (
+        None  # (t, n) what the number cannot exceed although it is not known itself; NaN: no limit
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -282,10 +285,10 @@ def step(
 def _tell(compiled: Compiled, inputs: Inputs, watched: Bools, at: float) -> tuple[_Told, Bools]:
     """Answer every level's two questions, and say which regions the rule watches at all."""
     value, leaf = inputs.value, compiled.leaf_input
-    fresh = (inputs.observed_at >= at - compiled.max_age_s) & (inputs.observed_at <= at + AHEAD_S)
-    fresh &= ~np.isnan(value) & watched
+    timely = (inputs.observed_at >= at - compiled.max_age_s) & (inputs.observed_at <= at + AHEAD_S) & watched
     if inputs.failed:
-        fresh = np.zeros_like(fresh)
+        timely = np.zeros_like(timely)
+    fresh = timely & ~np.isnan(value)
     usable = fresh & (inputs.share >= compiled.min_share)
     if compiled.straight:
         signed, seen, absent = value * compiled.sign, fresh, ~watched
@@ -299,6 +302,10 @@ def _tell(compiled: Compiled, inputs: Inputs, watched: Bools, at: float) -> tupl
         keep=still & provable,
         below=(usable & ~still) | absent,
     )
+    if inputs.at_most is not None:
+        limit, capped = inputs.at_most[leaf], timely[leaf] & (compiled.sign > 0)
+        told.no[:] |= capped & (limit < compiled.trigger)
+        told.below[:] |= capped & (limit < compiled.clear)
     if compiled.trees is None:
         return told, _some(~absent)
     return _join(compiled.trees, told, ~absent)

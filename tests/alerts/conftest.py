@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
+from alerts.rule import Rule
 from data.store.engine import Store
 from data.store.tables import observation, station
 
@@ -80,3 +81,22 @@ def add_reading(store: Store) -> Callable[..., None]:
             )  # fmt: skip
 
     return add
+
+
+@pytest.fixture
+def make_rule() -> Callable[..., Rule]:
+    """A rule with the given levels over one input named `x`, or over the given inputs."""
+
+    def make(levels: dict[str, Any], **changes: Any) -> Rule:
+        station_input = {"source": "stations", "quantity": "rain", "unit": "mm", "spatial": "mean"}
+        words = {"en": "a", "zh": "甲"}
+        return Rule.model_validate(
+            {
+                "key": "test.rule", "version": "1", "authority": words, "hazard": "rain", "branch": "observed",
+                "citation": {"title": "none", "read_on": "2026-01-01"}, "valid_from": "2000-01-01",
+                "title": words, "text": words, "inputs": {"x": station_input}, "levels": levels, "max_age": "10min",
+                "min_valid_share": 0.5, "duration": {"default": "1h", "hard_limit": "2h"}, **changes,
+            }
+        )  # fmt: skip
+
+    return make

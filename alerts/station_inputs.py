@@ -1,0 +1,178 @@
+"""Station inputs of rules: networks read from the store, numbers per region."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from alerts.engine import AHEAD_S
+from alerts.rule import RuleInput
+from data.errors import RuleError
+from data.model import Quality
+from data.regions import locate
+from data.store.tables import observation, station
+from data.units import factor_offset
+from layers.stations import Readings, RegionNumbers, Spatial, StationValues, Window, over_stations, over_window
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """Every station that ever reported a quantity, and its good readings of late."""
+
+    sources: NDArray[np.str_]  # (s,)
+    ids: NDArray[np.str_]
+    leaf: NDArray[np.intp]  # (s,) rid, -1 outside every region
+    attributes: tuple[Mapping[str, Any], ...]
+    readings: Readings
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(f"{source}/{key}" for source, key in zip(self.sources.tolist(), self.ids.tolist(), strict=True))
+
+
+@lru_cache(maxsize=200_000)
+def _leaf_at(base_dir: Path, lon: float, lat: float) -> int:
+    found = locate(lon, lat, base_dir=base_dir)
+    return -1 if found is None else found
+
+
+def station_numbers(
+    network: Network, item: RuleInput, rids: NDArray[np.int32], parent_rid: NDArray[np.int32], fresh_after: float
+) -> tuple[RegionNumbers, Sequence[str]]:
+    """The numbers of a rule's regions, and the names that `behind` points into."""
+    values = over_window(network.readings, window_of(item))
+    part = np.ones(len(network.ids), dtype=np.bool_)
+    if item.feeds:
+        part &= np.isin(network.sources, item.feeds)
+    if item.minus_site:
+        site = np.array([_number_at(known, item.minus_site) for known in network.attributes], dtype=np.float64)
+        part &= ~np.isnan(site)
+        values = StationValues(
+            value=values.value - site, observed_at=values.observed_at, coverage=values.coverage
+        )  # fmt: skip
+    region = np.where(part, place_in(network.leaf, rids, parent_rid), -1)
+    spatial = Spatial(how=item.spatial, percentile=item.percentile, above=item.above)
+    return over_stations(values, region, len(rids), spatial, fresh_after=fresh_after), network.names
+
+
+def window_of(item: RuleInput) -> Window:
+    """The window of a station input."""
+    if item.over is None:
+        return Window(how=item.accumulate, length_s=item.window, interval_s=item.interval)
+    return Window(
+        how=item.accumulate, length_s=item.window, interval_s=item.interval,
+        times=item.over.times, every_s=item.over.every, take=item.over.take,
+    )  # fmt: skip
+
+
+def place_in(leaf: NDArray[np.intp], rids: NDArray[np.int32], parent_rid: NDArray[np.int32]) -> NDArray[np.intp]:
+    """The position among `rids` of each leaf, or of the nearest region above it that is there; -1 where none is."""
+    position = np.full(len(parent_rid) + 1, -1, dtype=np.intp)  # the last entry answers for -1
+    position[rids] = np.arange(len(rids))
+    above = np.append(parent_rid, -1)
+    place, at = position[leaf], leaf
+    while ((place < 0) & (at >= 0)).any():
+        at = np.where(place < 0, above[at], -1)
+        place = np.where(place < 0, position[at], place)
+    return place
+
+
+def read_network(
+    connection: Connection, base_dir: Path, quantity: str, unit: str, *, now: datetime, reach: timedelta
+) -> Network:
+    """The stations of a quantity with their good readings in `unit` since `now` less `reach`.
+
+    Raises
+    ------
+    RuleError
+        If readings come in a unit that cannot be converted.
+    """
+    until = now + timedelta(seconds=AHEAD_S)
+    latest = observation.alias("latest")
+    newest = (
+        sa.select(sa.func.max(latest.c.observed_at))
+        .where(
+            latest.c.source == station.c.source,
+            latest.c.quantity == quantity,
+            latest.c.station == station.c.id,
+            latest.c.observed_at <= until,
+        )
+        .scalar_subquery()
+    )
+    joined = sa.and_(
+        observation.c.source == station.c.source,
+        observation.c.quantity == quantity,
+        observation.c.station == station.c.id,
+        observation.c.observed_at == newest,
+    )
+    facts = (station.c.lon, station.c.lat, station.c.attributes, observation.c.quality)
+    columns = _columns(connection)
+    known = connection.execute(
+        sa.select(*columns, *facts)
+        .select_from(station)
+        .join(observation, joined)
+        .order_by(observation.c.source, observation.c.station)
+    ).all()
+    number = {(row.source, row.station): position for position, row in enumerate(known)}
+    last = [row[:5] for row in known if row.quality == Quality.GOOD.value]  # a silent station still has an age
+    recent = connection.execute(
+        sa.select(*columns).where(
+            observation.c.quantity == quantity,
+            observation.c.observed_at >= now - reach,
+            observation.c.observed_at <= until,
+            observation.c.quality == Quality.GOOD.value,
+            observation.c.value.is_not(None),
+        )
+    ).all()
+    return Network(
+        sources=np.array([row.source for row in known], dtype=np.str_),
+        ids=np.array([row.station for row in known], dtype=np.str_),
+        leaf=np.array([_leaf_at(base_dir, row.lon, row.lat) for row in known], dtype=np.intp),
+        attributes=tuple(row.attributes or {} for row in known),
+        readings=_readings([*last, *recent], number, unit, quantity),
+    )
+
+
+def _columns(connection: Connection) -> tuple[Any, ...]:
+    """Rows with the time as text or seconds, which numpy reads a hundred times faster than datetime objects."""
+    at = observation.c.observed_at
+    sqlite = connection.dialect.name == "sqlite"
+    raw: Any = sa.type_coerce(at, sa.String) if sqlite else sa.extract("epoch", at)
+    return observation.c.source, observation.c.station, raw.label("at"), observation.c.value, observation.c.unit
+
+
+def _readings(
+    rows: Iterable[Sequence[Any]], number: Mapping[tuple[str, str], int], unit: str, quantity: str
+) -> Readings:
+    kept = [row for row in rows if (row[0], row[1]) in number]
+    indexes = np.array([number[row[0], row[1]] for row in kept], dtype=np.intp)
+    if kept and isinstance(kept[0][2], str):
+        at = np.array([row[2] for row in kept], dtype="datetime64[us]").astype(np.int64) / 1e6
+    else:
+        at = np.array([float(row[2]) for row in kept], dtype=np.float64)
+    value = np.array([np.nan if row[3] is None else row[3] for row in kept], dtype=np.float64)
+    units = np.array([row[4] for row in kept], dtype=np.str_)
+    for other in np.unique(units[units != unit]).tolist() if kept else []:
+        try:
+            factor, offset = factor_offset(other, unit)
+        except ValueError as error:
+            raise RuleError(f"{quantity} comes in {other!r}, the rule wants {unit!r}: {error}") from error
+        value = np.where(units == other, value * factor + offset, value)
+    return Readings.of(indexes, at, value, len(number))
+
+
+def _number_at(attributes: Mapping[str, Any], path: str) -> float:
+    """The number at a dotted path of a station's attributes; NaN where there is none."""
+    found: Any = attributes
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else float("nan")

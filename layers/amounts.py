@@ -1,0 +1,97 @@
+"""Amounts over intervals, such as rain of six hours: which stored steps fill a window, end to end.
+
+Providers give amounts of each interval, or from the start of a run to each valid time; the difference of two of the
+latter is the amount between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Protocol
+
+EDGE = timedelta(seconds=60)  # intervals may miss a window's edge, or each other, by this much
+
+
+class Step(Protocol):
+    """What is read of a stored step."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def valid_at(self) -> datetime: ...
+    @property
+    def run_at(self) -> datetime: ...
+    @property
+    def accumulation_s(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amount:
+    """What fell from `begin` to `end`: one step, or one less another of the same run that begins with it."""
+
+    begin: datetime
+    end: datetime
+    run_at: datetime
+    step: int
+    less: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        return (self.end - self.begin).total_seconds()
+
+
+def amounts_of(steps: Sequence[Step]) -> list[Amount]:
+    """Every interval that the steps of one source and grid tell of."""
+    found: list[Amount] = []
+    groups: dict[tuple[datetime, datetime], list[Amount]] = {}
+    for step in steps:
+        if step.accumulation_s <= 0:
+            continue
+        begin = step.valid_at - timedelta(seconds=step.accumulation_s)
+        item = Amount(begin=begin, end=step.valid_at, run_at=step.run_at, step=step.id)
+        found.append(item)
+        groups.setdefault((step.run_at, begin), []).append(item)
+    for (run_at, _), items in groups.items():
+        items.sort(key=lambda item: item.end)
+        found += [
+            Amount(begin=short.end, end=long.end, run_at=run_at, step=long.step, less=short.step)
+            for short, long in pairwise(items)
+        ]
+    return found
+
+
+def tile(amounts: Sequence[Amount], start: datetime, end: datetime) -> tuple[list[Amount], float]:
+    """Amounts inside a window without overlap, and the seconds of it that they fill.
+
+    At each moment the newest run is taken, and of it the longest interval.
+    """
+    inside = [item for item in amounts if item.begin >= start - EDGE and item.end <= end + EDGE]
+    inside.sort(key=lambda item: (item.begin, -item.run_at.timestamp(), -item.seconds))
+    chosen: list[Amount] = []
+    for item in inside:
+        if not chosen or item.begin >= chosen[-1].end - EDGE:
+            chosen.append(item)
+    return chosen, sum(item.seconds for item in chosen)
+
+
+def cover(amounts: Sequence[Amount], start: datetime, end: datetime) -> list[Amount] | None:
+    """Amounts that follow each other without a gap and hold the whole window: no less fell in them than in it.
+
+    The shortest such chain is found by going on from the amount that begins last at or before the start.
+    """
+    chain: list[Amount] = []
+    at = start
+    while not chain or chain[-1].end < end - EDGE:
+        if chain:
+            following = [item for item in amounts if abs(item.begin - at) <= EDGE and item.end > at]
+        else:
+            following = [item for item in amounts if item.begin <= at + EDGE and item.end > at]
+        if not following:
+            return None
+        best = max(following, key=lambda item: (item.begin, item.run_at, -item.seconds))
+        chain.append(best)
+        at = best.end
+    return chain
