@@ -17,6 +17,7 @@ from data.store.engine import Store
 if TYPE_CHECKING:
     from api.live import LiveHub
     from data.regions import RegionIndex
+    from layers.fields import OpenSteps
 
 EXTENSION = "tocsin.api"
 
@@ -61,11 +62,20 @@ class Api:
     clock: Clock
     hub: LiveHub
     memo: Memo = field(default_factory=Memo)
+    _steps: list[OpenSteps] = field(default_factory=list)
 
     def regions(self) -> RegionIndex:
         from data.regions import load_regions
 
         return load_regions(self.settings.base_dir)
+
+    def steps(self) -> OpenSteps:
+        """The field steps in use, opened at the first tile: their library is heavy."""
+        if not self._steps:
+            from layers.fields import OpenSteps
+
+            self._steps.append(OpenSteps(self.settings.home))
+        return self._steps[0]
 
 
 def api() -> Api:

@@ -6,7 +6,7 @@ minute at most, and the map script asks again with another version when that may
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -142,6 +142,6 @@ def read_warnings(connection: Connection, now: datetime, regions: Any) -> dict[s
     }
 
 
-def _numbered(properties: dict[str, Any]) -> dict[str, Any]:
+def _numbered(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Properties with the level as the number that the map compares."""
     return {**properties, "level": int(Level.of(properties["level"]))}

@@ -38,6 +38,7 @@ def read_surveys(connection: Connection, now: datetime) -> list[dict[str, Any]]:
 
 def read_fields(connection: Connection, now: datetime) -> list[dict[str, Any]]:
     """Quantities with their steps, newest first."""
+    from data.store.fields import find_steps
     from layers.fields import list_fields
 
-    return list_fields(connection, now)
+    return list_fields(find_steps(connection), now)

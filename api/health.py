@@ -102,11 +102,12 @@ def _head() -> str | None:
 def read_status(connection: Connection, now: datetime) -> dict[str, Any]:
     """The facts behind lights and metrics, as they stand in the store."""
     feeds = connection.execute(sa.select(tables.source_state).order_by(tables.source_state.c.source)).all()
-    rules = connection.execute(sa.select(tables.rule_state.c.rule, tables.rule_state.c.evaluated_at)
-                               .where(tables.rule_state.c.enabled).order_by(tables.rule_state.c.rule)).all()  # fmt: skip
+    table = tables.rule_state.c
+    enabled = sa.select(table.rule, table.evaluated_at).where(table.enabled).order_by(table.rule)
+    rules = connection.execute(enabled).all()
     engine = connection.execute(sa.select(tables.leader).where(tables.leader.c.name == "engine")).one_or_none()
     deliveries = connection.execute(
-        sa.select(tables.delivery.c.state, sa.func.count()).group_by(tables.delivery.c.state)
+        sa.select(tables.delivery.c.state, sa.func.count().label("number")).group_by(tables.delivery.c.state)
     ).all()
     notices = sa.select(sa.func.count()).select_from(tables.notice).where(tables.notice.c.closed_at.is_(None))
     return {
@@ -125,7 +126,7 @@ def read_status(connection: Connection, now: datetime) -> dict[str, Any]:
             for row in feeds
         ],
         "rules": [{"rule": row.rule, "evaluated_age_s": _age(row.evaluated_at, now)} for row in rules],
-        "deliveries": {state: count for state, count in deliveries},
+        "deliveries": {row.state: int(row.number) for row in deliveries},
         "open_notices": connection.execute(notices).scalar_one(),
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from flask import Blueprint, Response
+from numpy.typing import NDArray
 
 from access.guard import needs
 from api.answers import compact, versioned
@@ -14,7 +15,7 @@ from api.context import api
 from data.clock import iso
 from data.regions import FINEST_FIRST, RegionIndex
 from data.store.tables import level_snapshot
-from layers.regions import from_bytes
+from layers.regions import RegionLevels, from_bytes
 
 MOST_LISTED = 2_000
 
@@ -51,6 +52,7 @@ def list_regions(packed: bytes, index: RegionIndex, at: str, counts: dict[str, A
     chosen = np.flatnonzero(found.watched & ((found.level > 0) | found.unknown))
     finest = np.array([FINEST_FIRST.index(kind) for kind in index.kind[:size][chosen].tolist()], dtype=np.int64)
     chosen = chosen[np.lexsort((chosen, finest, -found.level[chosen].astype(np.int64)))]
+    deepest = _unexplained(found, index)
     regions = [
         {
             "rid": rid,
@@ -62,6 +64,7 @@ def list_regions(packed: bytes, index: RegionIndex, at: str, counts: dict[str, A
             "lat": round(float(index.lat[rid]), 4),
             "level": int(found.level[rid]),
             "unknown": bool(found.unknown[rid]),
+            "deepest": bool(deepest[rid]),
         }
         for rid in chosen[:MOST_LISTED].tolist()
     ]
@@ -69,3 +72,15 @@ def list_regions(packed: bytes, index: RegionIndex, at: str, counts: dict[str, A
     by_level = {"unwatched": int((leaves & ~found.watched).sum())} | dict(counts.get("by_level", {}))
     more = max(0, len(chosen) - MOST_LISTED)
     return {"at": at, "counts": {**counts, "by_level": by_level}, "regions": regions, "more": more}
+
+
+def _unexplained(found: RegionLevels, index: RegionIndex) -> NDArray[np.bool_]:
+    """Regions whose level, or doubt, no watched region right below them shows too: where it comes from."""
+    parents = index.parent_rid[: len(found.level)]
+    below = np.flatnonzero((parents >= 0) & found.watched)
+    worst = np.zeros(len(found.level), dtype=np.int64)
+    np.maximum.at(worst, parents[below], found.level[below].astype(np.int64))
+    doubt = np.zeros(len(found.level), dtype=np.bool_)
+    doubt[parents[below[found.unknown[below]]]] = True
+    unexplained: NDArray[np.bool_] = (found.level > worst) | (found.unknown & ~doubt)
+    return unexplained

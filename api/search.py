@@ -68,7 +68,8 @@ def find(wanted: str, regions: RegionIndex, places: Places | None) -> list[dict[
 def _score(names: NDArray[np.str_], key: str) -> NDArray[np.int64]:
     """3 is the name itself, 2 its beginning, 1 inside it, 0 not there."""
     inside = np.strings.find(names, key) >= 0
-    return inside.astype(np.int64) + np.strings.startswith(names, key) + (names == key)
+    score: NDArray[np.int64] = inside.astype(np.int64) + np.strings.startswith(names, key) + (names == key)
+    return score
 
 
 @lru_cache(maxsize=2)

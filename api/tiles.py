@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import sqlalchemy as sa
-from flask import Blueprint, Response, send_file
+from flask import Blueprint, Response, request, send_file
 
 from access.guard import needs
-from api.answers import FOREVER, fault, versioned
+from api.answers import FOREVER, fault
 from api.context import api
-from data.store.tables import dataset
+from data.errors import StoreError
+from data.store.tables import dataset, field_step
 
 BASE_FILES = ("base", "regions")
 PMTILES = "application/vnd.pmtiles"
@@ -45,11 +46,15 @@ def field(number: int, zoom: int, x: int, y: int) -> Response:
     """One tile of one stored step; a step never changes, so neither does its tile."""
     if zoom > DEEPEST_ZOOM or x >= 1 << zoom or y >= 1 << zoom:
         return fault(404, "not_found", "There is no such tile.")
-    from api.pictures import field_tile
-
-    picture = field_tile(api(), number, zoom, x, y)
-    if picture is None:
+    here = api()
+    with here.store.read() as connection:
+        row = connection.execute(sa.select(field_step).where(field_step.c.id == number)).one_or_none()
+    if row is None:
         return fault(404, "not_found", "There is no such field step.")
+    try:
+        picture = here.steps().tile(row, zoom, x, y)
+    except StoreError as error:
+        return fault(410, "gone", str(error))
     response = Response(picture, 200 if picture else 204, content_type="image/png")
     response.headers["Cache-Control"] = FOREVER
     return response
@@ -59,5 +64,5 @@ def _file(path: Path, missing: str) -> Response:
     if not path.is_file():
         return fault(404, "not_found", missing)
     response = send_file(path, mimetype=PMTILES, conditional=True, etag=True)
-    response.headers["Cache-Control"] = versioned(b"").headers["Cache-Control"].replace("no-store", "private, no-cache")
+    response.headers["Cache-Control"] = FOREVER if request.args.get("v") else "private, no-cache"
     return response

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from data.regions import RegionIndex
 
 STORES = ("event", "command", "live", "status")
-START = {"lon": 70.0, "lat": 25.0, "zoom": 1.6}
+START: Mapping[str, float] = {"lon": 40.0, "lat": 22.0}  # without a zoom the whole world fits the width
 START_OF_PACKS = {
     frozenset({"cn"}): {"lon": 105.0, "lat": 35.5, "zoom": 3.4},
     frozenset({"us"}): {"lon": -97.0, "lat": 38.5, "zoom": 3.4},
@@ -110,7 +110,9 @@ def words(t: Translate) -> dict[str, str]:
         "NavigationControl.ZoomOut": t("Zoom out"),
         "ScaleControl.Kilometers": "km",
         "ScaleControl.Meters": "m",
-        "map_label": t("Map. Arrow keys move, plus and minus zoom, Enter opens what is at the centre, Home goes back."),
+        "map_label": t(
+            "Map. Arrow keys move, plus and minus zoom, Enter opens what is at the centre, Home goes back."
+        ),
         "legend": t("Legend"),
         "layer_levels": t("Level by rule"),
         "layer_events": t("Earthquakes and other events"),
@@ -129,6 +131,8 @@ def words(t: Translate) -> dict[str, str]:
         "unknown_last": t("Unknown, last known: {level}"),
         "levels_loading": t("Levels have not arrived yet."),
         "stripes": t("Striped in the colour of the level, dashed outline"),
+        "changed": t("Changed"),
+        "engine_beat": t("Rules run"),
         "data_time": t("Data"),
         "received_time": t("Received"),
         "no_data": t("Nothing received yet"),

@@ -15,7 +15,7 @@ export function addKeys(/** @type {import('./map.mjs').MapView} */ view) {
   canvas.addEventListener('keydown', (event) => {
     cross.hidden = false;
     if (event.key === 'Enter') view.pick(view.map.project(view.map.getCenter()), view.map.getCenter());
-    else if (event.key === 'Home') view.fly(view.config.view);
+    else if (event.key === 'Home') view.fly({...view.config.view, zoom: view.zoomOf(view.config.view)});
     else if (event.key === 'Escape') view.regions.select(-1);
     else return;
     event.preventDefault();

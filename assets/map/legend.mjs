@@ -48,14 +48,16 @@ export class Legend {
     return section;
   }
 
-  times(/** @type {any} */ {dataAt, receivedAt}) {
+  /** What time the data is of and when it came, each with its age; the full time in UTC is a hover away. */
+  times(/** @type {any} */ {dataAt, receivedAt, times}) {
     const {words} = this.view;
-    if (!dataAt && !receivedAt) return make('p', 'map-legend-times', words.say('no_data'));
-    const data = make('time', '', `${words.say('data_time')} ${words.time(dataAt)}`);
-    const received = make('time', '', `${words.say('received_time')} ${words.time(receivedAt)}`);
-    if (dataAt) data.title = new Date(dataAt).toISOString();
-    if (receivedAt) received.title = new Date(receivedAt).toISOString();
-    return make('p', 'map-legend-times', data, make('b', '', words.age(dataAt)), make('br'), received, make('b', '', words.age(receivedAt)));
+    const grid = make('div', 'map-legend-times');
+    for (const [label, at] of times ?? [['data_time', dataAt], ['received_time', receivedAt]]) {
+      const time = make('time', '', words.brief(at));
+      if (at) time.title = new Date(at).toISOString();
+      grid.append(make('span', '', words.say(label)), time, make('b', '', words.age(at)));
+    }
+    return grid;
   }
 
   /** Shape and word of each level with the number of regions; unknown is hatched as on the map. */
@@ -65,9 +67,9 @@ export class Legend {
     for (const level of [4, 3, 2, 1, UNKNOWN, 0, null]) {
       const key = level === null ? 'unwatched' : level === UNKNOWN ? 'unknown' : LEVEL_KEYS[level];
       const swatch = make('span', `map-swatch map-swatch-${key}`);
-      if (level !== null && level !== 0) swatch.append(shapeElement(level));
+      const shape = level === null || level === 0 ? make('span') : shapeElement(level);
       const count = counts[key];
-      list.append(make('li', '', swatch, make('span', '', words.level(key)), make('b', '', count ? String(count) : '')));
+      list.append(make('li', '', swatch, shape, make('span', '', words.level(key)), make('b', '', count ? String(count) : '')));
     }
     return list;
   }
@@ -83,15 +85,16 @@ export class Legend {
     return row;
   }
 
-  ramp(/** @type {{stops: [number, string][], interpolate: boolean}} */ {stops, interpolate}) {
+  /** @param {{stops: {value: number, colour: string}[], kind: string}} ramp */
+  ramp({stops, kind}) {
     const bar = make('div', 'map-legend-ramp');
     const part = 100 / stops.length;
-    const colours = stops.map(([, colour], i) => interpolate
+    const colours = stops.map(({colour}, i) => kind === 'continuous'
       ? `${colour} ${(i * 100) / Math.max(1, stops.length - 1)}%`
       : `${colour} ${i * part}% ${(i + 1) * part}%`);
     bar.style.background = `linear-gradient(to right, ${colours.join(', ')})`;
     const shown = stops.length > 7 ? stops.filter((_, i) => i % Math.ceil(stops.length / 6) === 0 || i === stops.length - 1) : stops;
-    const labels = make('div', 'map-legend-values', ...shown.map(([value]) => make('span', '', this.view.words.number.format(value))));
+    const labels = make('div', 'map-legend-values', ...shown.map(({value}) => make('span', '', this.view.words.number.format(value))));
     return make('div', '', bar, labels);
   }
 

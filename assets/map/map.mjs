@@ -23,7 +23,7 @@ import {Words, make} from './words.mjs';
  * @property {string} locale
  * @property {string} zone
  * @property {string} theme
- * @property {{lon: number, lat: number, zoom: number}} view
+ * @property {{lon: number, lat: number, zoom?: number}} view
  * @property {Record<string, string>} urls
  * @property {[string, number, number][]} kinds
  * @property {Record<string, string>} words
@@ -115,7 +115,7 @@ export class MapView {
     this.map = new maplibregl.Map({
       container: this.stage,
       style: {version: 8, sources, layers: layers.map(plain)},
-      center: [start.lon, start.lat], zoom: start.zoom, minZoom: 0.5, maxZoom: 14,
+      center: [start.lon, start.lat], zoom: this.zoomOf(start), minZoom: 0.5, maxZoom: 14,
       attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false,
       fadeDuration: still ? 0 : 150, maxPitch: 0,
       locale: this.config.words,
@@ -128,6 +128,7 @@ export class MapView {
     map.addControl(new maplibregl.NavigationControl({showCompass: false}), 'top-right');
     map.addControl(new maplibregl.ScaleControl({maxWidth: 90}), 'bottom-right');
     map.addControl(new maplibregl.AttributionControl({compact: true}), 'bottom-right');
+    map.once('idle', () => this.stage.querySelector('.maplibregl-ctrl-attrib')?.classList.remove('maplibregl-compact-show'));
     map.on('mousemove', (/** @type {any} */ event) => this.hoverAt(event));
     map.on('mouseout', () => this.leave());
     map.on('movestart', () => { this.tip.hidden = true; });
@@ -140,6 +141,11 @@ export class MapView {
       if (view) map.jumpTo({center: [view.lon, view.lat], zoom: view.zoom});
     };
     window.addEventListener('hashchange', this.onHash);
+  }
+
+  /** A given zoom, else the one at which the world fills the width. */
+  zoomOf(/** @type {{zoom?: number}} */ {zoom}) {
+    return zoom ?? Math.min(2, Math.max(0.5, Math.log2(this.stage.clientWidth / 512)));
   }
 
   /** No WebGL 2: say so and show the table. */

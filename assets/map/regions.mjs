@@ -8,8 +8,8 @@ const UNKNOWN_BIT = 8;
 const UNWATCHED_BIT = 16;
 
 /**
- * The zooms at which a kind is filled. Below its range nothing is drawn; above it only the outline of a region at a
- * level stays, so that a level set on a province does not vanish between its counties.
+ * The zooms at which a kind is filled. Below its range nothing is drawn; above it only the outline of a region whose
+ * level no region below explains, so that a level set on a province does not vanish between its counties.
  * @type {Record<string, [number, number]>}
  */
 export const BANDS = {
@@ -25,6 +25,9 @@ export const BANDS = {
 const state = (/** @type {string} */ key) => ['feature-state', key];
 const isOn = (/** @type {string} */ key) => ['boolean', state(key), false];
 const level = ['coalesce', state('level'), -2];
+
+/** A line width by conditions, under the wider lines of hover and selection. */
+const width = (/** @type {any[]} */ ...cases) => ['case', isOn('selected'), 3.5, isOn('hover'), 2, ...cases];
 
 /** What a byte says. */
 export function readByte(/** @type {number} */ byte) {
@@ -67,12 +70,12 @@ export class Regions {
     const colour = ['match', level, 1, palette.level[1], 2, palette.level[2], 3, palette.level[3], 4, palette.level[4],
       palette.unknown];
     const doubtful = blind ? ['>=', level, 0] : isOn('unknown');
-    const fill = 0.78 * this.opacity;
     const visibility = this.visible ? 'visible' : 'none';
     /** @type {any[]} */
     const layers = [];
     for (const [kind] of this.kinds) {
       const [from, to] = BANDS[kind];
+      const fill = (kind === 'country' ? 0.5 : 0.78) * this.opacity; // a whole country is rarely meant
       const vector = {source: 'regions', 'source-layer': kind, minzoom: from, layout: {visibility}};
       layers.push(
         {
@@ -91,27 +94,26 @@ export class Regions {
         },
         {
           slot: 22, id: `edge-${kind}`, type: 'line', ...vector, maxzoom: to,
-          paint: {'line-color': palette.edge, 'line-width': 0.6, 'line-opacity': 0.9},
+          paint: {'line-color': palette.edge, 'line-width': 0.6, 'line-opacity': ['case', ['>=', level, 0], 1, 0.4]},
         },
         {
           slot: 33, id: `mark-${kind}`, type: 'line', ...vector, layout: {visibility, 'line-join': 'round'},
           paint: {
             'line-color': ['case', isOn('selected'), palette.ink, isOn('hover'), palette.ink, colour],
-            'line-width': ['case', isOn('selected'), 3.5, isOn('hover'), 2, ['==', level, 4], 3, ['>', level, 0], 1.4, 0],
+            'line-width': ['step', ['zoom'], width(['==', level, 4], 3, ['>', level, 0], 1.4, 0), to, width(isOn('own'), 2.5, 0)],
           },
         },
       );
-      layers.push({
-        slot: 34, id: `shape-${kind}`, type: 'symbol', source: 'marks', minzoom: from, maxzoom: to,
-        filter: ['all', ['==', ['get', 'kind'], kind], ['>', ['get', 'level'], 0]],
-        layout: {
-          visibility, 'icon-image': ['concat', 'shape-', ['get', 'level']],
-          'icon-size': ['interpolate', ['linear'], ['zoom'], 1, 0.6, 6, 0.9],
-          'symbol-sort-key': ['-', 0, ['get', 'level']], 'icon-padding': 1,
-        },
-        paint: {'icon-opacity': ['case', ['any', Boolean(blind), ['boolean', ['get', 'unknown'], false]], 0.6, 1]},
-      });
     }
+    layers.push({
+      slot: 95, id: 'mark', type: 'symbol', source: 'marks',
+      layout: {
+        visibility, 'icon-image': ['concat', 'shape-', ['to-string', ['get', 'level']]],
+        'icon-size': ['interpolate', ['linear'], ['zoom'], 1, 0.62, 6, 0.9],
+        'symbol-sort-key': ['-', 0, ['get', 'level']], 'icon-padding': 1,
+      },
+      paint: {'icon-opacity': ['case', ['any', Boolean(blind), ['boolean', ['get', 'unknown'], false]], 0.55, 1]},
+    });
     return layers;
   }
 
@@ -136,7 +138,8 @@ export class Regions {
     const listed = await (await this.view.fetch(`/api/regions.json?v=${version}`)).json();
     const before = this.listed;
     this.listed = listed;
-    this.view.setData('marks', {type: 'FeatureCollection', features: listed.regions.map(toMark)});
+    this.view.setData('marks', {type: 'FeatureCollection', features: listed.regions.filter(isMarked).map(toMark)});
+    this.markOwn(before.regions, listed.regions);
     this.view.announcer.levels(before, listed);
   }
 
@@ -144,6 +147,8 @@ export class Regions {
   apply(/** @type {Uint8Array} */ bytes) {
     const {map} = this.view;
     const before = this.bytes;
+    this.bytes = bytes;
+    if (!map) return 0;
     let changed = 0;
     for (const [kind, first, end] of this.kinds) {
       const target = {source: 'regions', sourceLayer: kind, id: 0};
@@ -156,8 +161,15 @@ export class Regions {
         changed++;
       }
     }
-    this.bytes = bytes;
     return changed;
+  }
+
+  /** Regions that nothing below them explains keep their outline at every zoom. */
+  markOwn(/** @type {any[]} */ before, /** @type {any[]} */ after) {
+    const own = new Set(after.filter(({deepest}) => deepest).map(({rid}) => rid));
+    const was = new Set(before.filter(({deepest}) => deepest).map(({rid}) => rid));
+    for (const rid of was) if (!own.has(rid)) this.view.map?.setFeatureState(this.feature(rid), {own: false});
+    for (const rid of own) if (!was.has(rid)) this.view.map?.setFeatureState(this.feature(rid), {own: true});
   }
 
   /** Layers that answer the pointer, at any zoom. */
@@ -201,8 +213,16 @@ export class Regions {
   }
 
   legend() {
-    return {dataAt: this.listed.at, receivedAt: this.view.evaluatedAt ?? this.listed.at, levels: this.listed.counts.by_level ?? {}};
+    return {
+      times: [['changed', this.listed.at], ['engine_beat', this.view.evaluatedAt]],
+      levels: this.listed.counts.by_level ?? {},
+    };
   }
+}
+
+/** A shape is drawn where the level comes from, not on everything above it. */
+function isMarked(/** @type {any} */ {deepest, level}) {
+  return deepest && level > 0;
 }
 
 /** A listed region as a point for its shape. */

@@ -97,7 +97,7 @@ function noneImage(/** @type {import('./palette.mjs').Palette} */ palette) {
  * @param {string} colour
  */
 function stripes(colour, /** @type {number} */ slope, /** @type {number} */ width) {
-  const size = 8 * RATIO;
+  const size = (slope ? 8 : 12) * RATIO;
   const pen = canvas(size, size);
   pen.strokeStyle = colour;
   pen.lineWidth = width * RATIO;

@@ -28,7 +28,7 @@ export class Stations {
     const level = this.view.blind ? UNKNOWN : ['get', 'level'];
     return [
       {
-        slot: 55, id: 'station', type: 'symbol', source: 'stations',
+        slot: 94, id: 'station', type: 'symbol', source: 'stations',
         layout: {
           visibility: this.visible ? 'visible' : 'none',
           'icon-image': ['concat', 'shape-', ['to-string', level]], 'icon-allow-overlap': true,

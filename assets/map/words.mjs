@@ -33,6 +33,12 @@ export class Words {
     return `${part.year}-${part.month}-${part.day} ${part.hour}:${part.minute} ${offset}`;
   }
 
+  /** The time without its year while that is this year's. */
+  brief(/** @type {string | number | null | undefined} */ at) {
+    const written = this.time(at);
+    return written.startsWith(`${new Date().getUTCFullYear()}-`) ? written.slice(5) : written;
+  }
+
   /** `12 min ago`, `in 3 h`, `never`. */
   age(/** @type {string | number | null | undefined} */ at, now = Date.now()) {
     if (at === null || at === undefined || at === '') return this.say('never');

@@ -181,7 +181,9 @@ def main() -> None:
 
         migrate(store)
         with store.read() as connection:
-            empty = connection.execute(sa.select(sa.func.count()).select_from(tables.level_snapshot)).scalar_one() == 0
+            empty = (
+                connection.execute(sa.select(sa.func.count()).select_from(tables.level_snapshot)).scalar_one() == 0
+            )
         if empty:
             fill(store, load_regions(settings.base_dir), datetime.now(UTC).replace(microsecond=0))
 
