@@ -13,6 +13,7 @@ from access.people import access, csrf_token, current
 from access.words import words
 from data.text import LOCALES, pick_locale
 
+CODES = {401: "not_signed_in", 403: "forbidden", 404: "not_found", 415: "not_json"}
 MACHINE_PATHS = ("/api/", "/t/", "/_", "/assets/")
 
 
@@ -36,7 +37,7 @@ def ask_to_sign_in() -> AnyResponse:
 def deny(status: int, reason: str) -> Response:
     """A refusal as JSON, or as a small page for a person."""
     if not wants_page():
-        return make_response(jsonify(error=reason), status)
+        return make_response(jsonify(error=CODES.get(status, "refused"), message=reason), status)
     return make_response(render_template("access/message.html", **page_values(reason=reason)), status)
 
 
@@ -52,7 +53,7 @@ def safe_next(target: str) -> str:
 def page_values(**values: Any) -> dict[str, Any]:
     """What every template of these pages is given."""
     parts, person = access(), current()
-    wished = request.values.get("lang", "") or person.locale
+    wished = request.values.get("lang", "") or request.cookies.get("tocsin_lang", "") or person.locale
     locale = pick_locale(wished, request.headers.get("Accept-Language", ""), parts.settings.locale)
     return {
         "t": words(locale), "locale": locale, "locales": LOCALES, "person": person, "csrf": csrf_token(),

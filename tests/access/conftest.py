@@ -129,7 +129,8 @@ class Browser:
 def build(web_settings: Settings, store: Store, clock: Clock, base: str = BASE) -> Web:
     server = Flask("small", static_folder=None)
     dash_app = Dash(
-        "small", server=server, use_pages=True, pages_folder="", suppress_callback_exceptions=True,
+        "small", server=server, use_pages=True, pages_folder="", include_assets_files=False,
+        suppress_callback_exceptions=True,
         csrf_token_name=csrf_cookie_name(web_settings), csrf_header_name="X-CSRFToken",
     )  # fmt: skip
     web = Web(server, dash_app, store, web_settings, clock, base)

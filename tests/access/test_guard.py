@@ -26,12 +26,13 @@ PAUSE_BODY = {
     "state": [{"id": "look", "property": "children", "value": ""}],
 }
 ROWS = '{"index":["ALL"],"kind":"row"}.children'
+SIGN_IN = {"error": "not_signed_in", "message": "Sign in first."}
 ROWS_BODY = {"outputs": [{"id": {"index": 1, "kind": "row"}, "property": "children"}]}
 
 
 def test_callback_anonymous(web: Web) -> None:
     answer = web.anonymous().callback("look.children", token=False)
-    assert (answer.status_code, answer.json) == (401, {"error": "Sign in first."})
+    assert (answer.status_code, answer.json) == (401, SIGN_IN)
     assert web.ran == []
 
 
@@ -212,7 +213,7 @@ def test_route_for_each_role(web: Web, role: str, path: str, action: str) -> Non
 def test_route_without_an_action_is_refused_to_an_administrator(web: Web, path: str) -> None:
     answer = web.signed_in("admin").get(path)
     assert answer.status_code == 403
-    assert answer.json == {"error": "This account may not do that."}
+    assert answer.json == {"error": "forbidden", "message": "This account may not do that."}
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,7 @@ def test_anonymous_get(web: Web, path: str, status: int) -> None:
 @pytest.mark.parametrize("path", ["/", "/people", "/metrics"])
 def test_anonymous_program_gets_401(web: Web, path: str) -> None:
     answer = web.anonymous().get(path, headers={"Accept": "application/json"})
-    assert (answer.status_code, answer.json) == (401, {"error": "Sign in first."})
+    assert (answer.status_code, answer.json) == (401, SIGN_IN)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])

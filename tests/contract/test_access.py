@@ -17,8 +17,8 @@ from data.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# What Dash brings along, and the guard refuses to everyone: hot reload is for development.
-REFUSED_RULES = {"/_reload-hash"}
+# What Dash and Flask bring along, and the guard refuses to everyone: hot reload, and a folder that is not there.
+REFUSED_RULES = {"/_reload-hash", "/static/<path:filename>"}
 
 
 @pytest.fixture(scope="module")
