@@ -14,6 +14,7 @@ from data.grid import normalise
 from data.model import FieldStep
 from data.units import factor_offset
 from ingest.grid_parameters import MRMS_DISCIPLINE, MRMS_MISSING, NUMBERS, SHORT_NAMES, Parameter
+from ingest.grid_libraries import load_decoder
 from ingest.grid_warp import Projected, Target, plan_target, rotated_pole
 
 # Levels that the name of a quantity already says: 2 m temperature, 10 m wind, the surface.
@@ -47,10 +48,7 @@ class Message:
     """Keys of one message, with None for what it does not have."""
 
     def __init__(self, body: bytes) -> None:
-        import eccodes
-        import pyproj  # noqa: F401 - before ecCodes, which brings another PROJ (see ingest.grid_warp)
-
-        self._codes = eccodes
+        self._codes = eccodes = load_decoder("eccodes")
         try:
             self._handle = eccodes.codes_new_from_message(body)
         except eccodes.CodesInternalError as error:
@@ -350,7 +348,7 @@ def _projected(message: Message, kind: str) -> Grid:
     first = (
         message.need("longitudeOfFirstGridPointInDegrees"), message.need("latitudeOfFirstGridPointInDegrees")
     )  # fmt: skip
-    x0, y0 = first if degrees else _origin(proj, *first)
+    x0, y0 = ((first[0] + 180.0) % 360.0 - 180.0, first[1]) if degrees else _origin(proj, *first)
     target = _planned(
         Projected(proj, x0, y0, -dx if mode & 128 else dx, dy if mode & 64 else -dy, nx, ny)
     )  # fmt: skip

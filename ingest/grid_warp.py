@@ -33,7 +33,6 @@ class Projected:
 
     def to_plane(self, lon: Array, lat: Array) -> tuple[Array, Array]:
         """Projection coordinates of lon-lat [degrees]; inf where there is none."""
-        # First of all native libraries: pyproj cannot open its database once ecCodes has loaded another PROJ.
         import pyproj
 
         x, y = pyproj.Proj(self.proj)(lon, lat)

@@ -22,6 +22,7 @@ from data.model import FieldStep, Reject
 from data.units import factor_offset
 from ingest.grib_fields import Options, Unusable, mask_impossible
 from ingest.grid_parameters import STANDARD_NAMES, VARIABLE_NAMES, Parameter
+from ingest.grid_libraries import load_decoder
 from ingest.grid_warp import Projected, plan_target, proj_from_cf
 
 LON_UNITS = {"degrees_east", "degree_east", "degrees_e", "degree_e", "degreee", "degreese"}
@@ -39,12 +40,10 @@ def open_dataset(body: bytes) -> Iterator[Any]:
     Unusable
         If the library cannot read the bytes.
     """
-    import netCDF4
-    import pyproj  # noqa: F401 - before any library that brings another PROJ
-    import xarray as xr
+    netcdf, xr = load_decoder("netCDF4"), load_decoder("xarray")
 
     try:
-        file = netCDF4.Dataset("payload", mode="r", memory=body)
+        file = netcdf.Dataset("payload", mode="r", memory=body)
     except (OSError, RuntimeError, ValueError) as error:
         raise Unusable(f"the NetCDF library refuses it: {error}") from error
     try:

@@ -59,7 +59,7 @@ class FieldSink:
             "forecast": step.forecast, "accumulation_s": step.accumulation_s, "unit": step.unit, "grid": grid,
             "digest": digest, "store": relative, "index": 0, "west": west, "south": south, "east": east,
             "north": north, "missing_share": float(np.isnan(values).mean()), "attributes": dict(step.attributes),
-            "received_at": context.received_at, "payload_id": context.payload_id,
+            "received_at": context.received_at,
         }  # fmt: skip
         return {"id": step_id(row), **row}
 
@@ -67,7 +67,7 @@ class FieldSink:
         """Insert new steps and replace corrected ones; one change line for each quantity that moved."""
         stored: dict[str, list[datetime]] = {}
         for row in prepared:
-            if self._put(connection, row):
+            if self._put(connection, {**row, "payload_id": context.payload_id or None}):
                 stored.setdefault(row["quantity"], []).append(row["valid_at"])
         for quantity, times in stored.items():
             detail = {"source": context.source, "steps": len(times), "valid_at": max(times).isoformat()}

@@ -36,7 +36,7 @@ def step(valid_at: datetime = VALID_AT, *, seed: int = 0, size: int = 600, **cha
 def keep(store: Store, home: Path, *steps: FieldStep, now: datetime = VALID_AT, source: str = "grid_files") -> Counts:
     context = PutContext(source=source, payload_id=1, received_at=now, home=home)
     sink = FieldSink()
-    prepared = sink.prepare(context, steps)
+    prepared = sink.prepare(replace(context, payload_id=0), steps)  # the payload has no row yet
     with store.write() as connection:
         return sink.put(connection, context, prepared)
 
@@ -60,7 +60,7 @@ def test_step_comes_back_as_it_went_in(store: Store, home: Path, now: datetime) 
     assert [array.shape for array in opened.levels] == [(600, 600), (300, 300), (150, 150)]
     assert row.missing_share == pytest.approx(5 / 600)
     assert (row.west, row.north) == pytest.approx((99.99, 40.01))
-    assert (row.unit, row.accumulation_s, row.received_at) == ("mm", 3600, now)
+    assert (row.unit, row.accumulation_s, row.received_at, row.payload_id) == ("mm", 3600, now, 1)
 
 
 def test_second_identical_run_changes_nothing(store: Store, home: Path, now: datetime) -> None:
