@@ -74,7 +74,7 @@ def test_quiet_and_unwatched_regions_stay_neutral(open_map: Callable[..., Any], 
 
 def test_update_arrives_without_moving_the_view(open_map: Callable[..., Any], site: Site) -> None:
     page = open_map(ZHENGZHOU)
-    page.evaluate("tocsinMap.regions.select(%d)" % rid_of(site, "CN-410122"))
+    page.evaluate(f"tocsinMap.regions.select({rid_of(site, 'CN-410122')})")
     before, changing = page.evaluate(VIEW), rid_of(site, "US-12086")
     assert state_of(page, changing)["level"] == 1
     own = harness.levels_of(site.index, {"US-12086": (4, False), "CN-410105": (4, False)}, ("cn-county", "us-county"))
