@@ -196,7 +196,7 @@ def _follow(work: _Run, address: str) -> Payload | None:
         return work.client.get(address)
     except IngestError as error:
         work.missed.append(Reject(id=shown(address), reason=error.reason))
-        return getattr(error, "payload", None)
+        return getattr(error, "payload", None) if isinstance(error, BadPayload) else None
 
 
 @dataclass(frozen=True, kw_only=True)

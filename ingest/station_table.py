@@ -287,10 +287,10 @@ def _row_of(cells: list[str], places: Mapping[str, int]) -> Row:
 def _cells(mapping: TableConfiguration, lines: list[str]) -> Iterator[list[str]]:
     if mapping.delimiter == "spaces":
         return (line.split() for line in lines)
-    quoting = csv.QUOTE_MINIMAL if mapping.quote else csv.QUOTE_NONE
-    return csv.reader(
-        (line + "\n" for line in lines), delimiter=mapping.delimiter, quotechar=mapping.quote or None, quoting=quoting
-    )
+    ended = (line + "\n" for line in lines)
+    if not mapping.quote:
+        return csv.reader(ended, delimiter=mapping.delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(ended, delimiter=mapping.delimiter, quotechar=mapping.quote)
 
 
 def _json_rows(mapping: TableConfiguration, payload: Payload) -> Iterator[tuple[int, Row]]:

@@ -4,7 +4,7 @@ Provider: U.S. Geological Survey. Public domain; recent values are provisional. 
 and are relayed hourly or faster. Format read 2026-11-20: https://waterservices.usgs.gov/docs/instantaneous-values/
 
 Quirks: a missing value is -999999, whatever `noDataValue` says; qualifiers are a list, in older copies one text;
-daily values carry no zone and stand for a day of local standard time; a station may have two sensors for one variable.
+daily values carry no zone and stand for a day of local standard time; a station may have two sensors for a variable.
 """
 
 from __future__ import annotations
