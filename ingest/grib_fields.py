@@ -173,15 +173,8 @@ def _statistic(
     unit = parameter.unit if parameter else str(message.get("units") or "").replace("unknown", "").replace("~", "")
     template = message.get("productDefinitionTemplateNumber") if message.get("edition") == 2 else None
     if template in PROBABILITY_TEMPLATES:
-        kind = message.get("probabilityType")
-        limits = [
-            "any" if value is None or abs(value) > 1e7 else f"{value:g}".replace(".", "p").replace("-", "minus")
-            for value in (message.number("lowerLimit"), message.number("upperLimit"))
-        ]
-        return (
-            f"{name}_probability_{kind}_{limits[0]}_{limits[1]}", "%",
-            {"statistic": "probability", "probability_type": kind, "lower_limit": limits[0], "upper_limit": limits[1]},
-        )  # fmt: skip
+        event = _probability_event(message)
+        return f"{name}_probability_{event}", "%", {"statistic": "probability", "event": event}
     if template in PERCENTILE_TEMPLATES:
         percentile = message.get("percentileValue")
         return f"{name}_p{percentile}", unit, {"statistic": f"percentile {percentile}"}
@@ -196,6 +189,17 @@ def _statistic(
             raise Unusable(f"ensemble member {member}: only control and mean are kept (members: all keeps them)")
         return f"{name}_member_{member}", unit, {"member": int(member)}
     return name, unit, {}
+
+
+def _probability_event(message: Message) -> str:
+    """What the probability is of (WMO code table 4.9), in the provider's unit."""
+    low, high = (
+        "any" if value is None or abs(value) > 1e7 else f"{value:g}".replace(".", "p").replace("-", "minus")
+        for value in (message.number("lowerLimit"), message.number("upperLimit"))
+    )
+    kind = message.get("probabilityType")
+    events = {0: f"below_{low}", 1: f"above_{high}", 2: f"from_{low}_to_{high}", 3: f"above_{low}", 4: f"below_{high}"}
+    return events.get(kind, f"type{kind}_{low}_{high}")
 
 
 def mask_impossible(values: NDArray[np.float32], valid: tuple[float, float]) -> dict[str, Any]:
