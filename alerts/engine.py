@@ -85,6 +85,7 @@ class State:
     observed_at: Floats
     share: Floats
     behind: NDArray[np.int32]
+    at_most: Floats
     names: tuple[str, ...] = ()
     failed: str = ""
 
@@ -192,6 +193,7 @@ def new_state(compiled: Compiled, regions: int) -> State:
         observed_at=np.full((inputs, regions), np.nan),
         share=np.zeros((inputs, regions)),
         behind=np.full((inputs, regions), -1, dtype=np.int32),
+        at_most=np.full((inputs, regions), np.nan),
     )
 
 
@@ -276,6 +278,7 @@ def step(
         phase=phase, unknown=unknown, level=level, since=np.where(changed | first, at, state.since),
         held_since=held, below_since=below, watched=watched, value=inputs.value, observed_at=inputs.observed_at,
         share=inputs.share, behind=inputs.behind, names=inputs.names, failed=inputs.failed,
+        at_most=np.full(inputs.value.shape, np.nan) if inputs.at_most is None else inputs.at_most,
     )  # fmt: skip
     told_of = changed & (~first | (level > 0) | (phase == Phase.PENDING))
     indexes = np.flatnonzero(told_of & (region_watched | (level > 0) | (state.level > 0)))

@@ -181,7 +181,7 @@ def _move(state: State, stored: NDArray[np.str_], codes: NDArray[np.str_], fresh
 
     names = (
         "phase", "unknown", "level", "since", "held_since", "below_since", "watched", "value", "observed_at", "share",
-        "behind",
+        "behind", "at_most",
     )  # fmt: skip
     return State(**{name: moved(name) for name in names}, names=state.names, failed=state.failed)
 

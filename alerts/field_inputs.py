@@ -21,6 +21,9 @@ from layers.amounts import EDGE, amounts_of, cover, tile
 from layers.stations import RegionNumbers
 
 
+LONGEST_STEP_S = 86400.0  # steps of amounts up to a day are looked for around a window
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Joined:
     """One field over a window, on one grid."""
@@ -40,12 +43,12 @@ class Joined:
 def read_steps(connection: Connection, item: RuleInput, branch: Branch, now: datetime) -> list[Any]:
     """Rows of steps that may matter: those of the time in question, or the last one before."""
     ahead = _ahead(item, branch)
-    back = max(0.0, item.reach_s - ahead) + max(item.interval, item.window, 86400.0)
+    back = max(0.0, item.reach_s - ahead) + max(item.interval, item.window, LONGEST_STEP_S)
     rows = find_steps(
         connection,
         quantity=item.quantity,
         since=now - timedelta(seconds=back),
-        until=now + timedelta(seconds=ahead + item.window + item.interval),
+        until=now + timedelta(seconds=ahead + LONGEST_STEP_S),
         limit=5000,
     )
     rows = [row for row in rows if row.run_at <= now and (not item.feeds or row.source in item.feeds)]
@@ -104,10 +107,12 @@ def field_numbers(
     for field in fields:
         numbers = _over_regions(field, item, home, index, rids, len(names))
         names.append("field_step:" + ",".join(str(step) for step in field.steps))
+        ceiling = numbers.value if field.ceiling else np.full(len(rids), np.nan)
         if field.ceiling:
-            at_most = np.fmin(at_most, numbers.value)
             numbers = replace(numbers, value=np.full(len(rids), np.nan))
-        result = _prefer(numbers, result)
+        use = numbers.watched & (~np.isnan(numbers.value) | ~np.isnan(ceiling) | np.isnan(result.value))
+        result = _prefer(numbers, result, use)
+        at_most = np.where(use, ceiling, at_most)
     return FieldNumbers(numbers=result, at_most=at_most, names=tuple(names))
 
 
@@ -309,9 +314,8 @@ def _nothing(regions: int) -> RegionNumbers:
     )  # fmt: skip
 
 
-def _prefer(better: RegionNumbers, other: RegionNumbers) -> RegionNumbers:
-    """The numbers of `better` where it has a value, else the other's."""
-    use = ~np.isnan(better.value) | (better.watched & ~other.watched)
+def _prefer(better: RegionNumbers, other: RegionNumbers, use: NDArray[np.bool_]) -> RegionNumbers:
+    """The numbers of `better` where it is to be used, else the other's."""
 
     def pick(name: str) -> Any:
         return np.where(use, getattr(better, name), getattr(other, name))

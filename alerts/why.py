@@ -1,0 +1,450 @@
+"""Why a region has its colour: every rule that watches it, its readings, its thresholds, and what is missing.
+
+Pages and the machine interface show the same tree. `rule_why` is pure; `explain` reads what it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, is_dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from alerts.engine import Compiled, Phase, State, compile_rule, why_unknown
+from alerts.freeze import state_from_bytes
+from alerts.inputs import utc_of
+from alerts.rule import Condition, LevelRule, Rule, RuleInput
+from data.clock import iso
+from data.errors import RuleError
+from data.model import Level
+from data.regions import load_regions
+from data.store.engine import Store
+from data.store.tables import (
+    evaluation,
+    event,
+    field_step,
+    level_snapshot,
+    observation,
+    payload,
+    rule_state,
+    rule_version,
+    station,
+)
+from layers.regions import from_bytes
+
+WORST_CHILDREN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behind:
+    """The station, event or field step that a reading came from."""
+
+    kind: str  # station, event, field
+    source: str
+    id: str
+    name: str = ""
+    observed_at: datetime | None = None
+    received_at: datetime | None = None
+    payload_id: int | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One input of a rule in the region, as the last evaluation saw it."""
+
+    input: str
+    quantity: str
+    unit: str
+    how: str  # such as "sum over 12 h, max over stations"
+    value: float | None
+    at_most: float | None  # what the value cannot exceed where it is not known
+    nothing: bool  # certainly nothing there, such as no earthquake
+    observed_at: datetime | None
+    age_s: float | None
+    max_age_s: float
+    valid_share: float
+    min_valid_share: float
+    watched: bool
+    usable: bool
+    missing: str  # what is wrong with it; empty when nothing is
+    behind: Behind | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One input against its two values; `holds` is None where nobody can tell."""
+
+    input: str
+    direction: str
+    trigger: float
+    clear: float
+    holds: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """What makes one level."""
+
+    level: Level
+    joined: str  # one, all, any, or nested
+    comparisons: tuple[Comparison, ...]
+    for_s: float
+    hold_s: float
+    held_since: datetime | None
+    below_since: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleWhy:
+    """One rule in one region."""
+
+    rule: str
+    version: str
+    digest: str
+    title: dict[str, str]
+    authority: dict[str, str]
+    citation: dict[str, Any]
+    judge: dict[str, str] | None
+    text: dict[str, str]
+    hazard: str
+    branch: str
+    level: Level
+    phase: str
+    was: str  # the phase under unknown
+    since: datetime | None
+    readings: tuple[Reading, ...]
+    thresholds: tuple[Threshold, ...]
+    missing: tuple[str, ...]
+    evaluated_at: datetime | None
+    outcome: str
+    reason: str  # why the last evaluation failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Child:
+    """A region below, for a parent's colour."""
+
+    code: str
+    name: str
+    name_zh: str
+    level: Level
+    unknown: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Why:
+    """A region's colour and everything behind it."""
+
+    code: str
+    name: str
+    name_zh: str
+    kind: str
+    at: datetime
+    level: Level
+    unknown: bool
+    watched: bool
+    rules: tuple[RuleWhy, ...]
+    children: tuple[Child, ...]  # the worst, then the unknown
+    children_watched: int
+    children_unknown: int
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = to_json(self)
+        return found
+
+
+Finder = Callable[[Rule, str, str, datetime | None], Behind | None]
+
+
+def rule_why(
+    compiled: Compiled,
+    state: State,
+    index: int,
+    *,
+    now: datetime,
+    evaluated_at: datetime | None,
+    outcome: str = "",
+    reason: str = "",
+    find: Finder | None = None,
+) -> RuleWhy:
+    """One rule's reasons in one region.
+
+    Parameters
+    ----------
+    compiled, state
+        The rule, and its state after its last evaluation.
+    index : int
+        The region's position in the state.
+    now : datetime
+        Ages are told as of this time.
+    evaluated_at, outcome, reason
+        Of the last evaluation.
+    find : callable, optional
+        Looks up what stands behind a reading: rule, input, name, observed time -> Behind.
+    """
+    rule = compiled.rule
+    readings = tuple(
+        _reading(compiled, state, index, row, now, find if state.watched[row, index] else None)
+        for row in range(len(compiled.names))
+    )
+    by_name = {reading.input: reading for reading in readings}
+    missing = [f"{one.input}: {one.missing}" for one in readings if one.missing]
+    if state.unknown[index]:
+        missing.insert(0, why_unknown(compiled, state, index, now.timestamp()))
+    return RuleWhy(
+        rule=rule.key, version=rule.version, digest=rule.digest, title=rule.title.model_dump(),
+        authority=rule.authority.model_dump(), citation=rule.citation.model_dump(mode="json"),
+        judge=rule.judge.model_dump() if rule.judge else None, text=rule.text.model_dump(), hazard=rule.hazard,
+        branch=rule.branch, level=Level(int(state.level[index])), phase=Phase(int(state.shown[index])).key,
+        was=Phase(int(state.phase[index])).key, since=_time(state.since[index]), readings=readings,
+        thresholds=tuple(
+            _threshold(level, rule.levels[level.key], state, row, index, by_name)  # type: ignore[index]
+            for row, level in enumerate(rule.scale())
+        ),
+        missing=tuple(dict.fromkeys(missing)), evaluated_at=evaluated_at, outcome=outcome, reason=reason,
+    )  # fmt: skip
+
+
+def _reading(compiled: Compiled, state: State, index: int, row: int, now: datetime, find: Finder | None) -> Reading:
+    rule, name = compiled.rule, compiled.names[row]
+    item = rule.inputs[name]
+    value, share = float(state.value[row, index]), float(state.share[row, index])
+    limit = float(state.at_most[row, index])
+    observed_at = _time(state.observed_at[row, index])
+    age = None if observed_at is None else (now - observed_at).total_seconds()
+    max_age, min_share = float(compiled.max_age_s[row, 0]), float(compiled.min_share[row, 0])
+    watched = bool(state.watched[row, index])
+    missing = ""
+    if not watched:
+        missing = "nothing measures it here"
+    elif state.failed:
+        missing = f"the evaluation failed: {state.failed}"
+    elif np.isnan(value):
+        missing = "no usable value" if np.isnan(limit) else f"only known to be at most {limit:g} {item.unit}"
+    elif age is None or age > max_age:
+        missing = "too old"
+    elif share < min_share:
+        missing = f"only {share:.0%} of the data, {min_share:.0%} wanted"
+    behind = int(state.behind[row, index])
+    known = state.names[behind] if 0 <= behind < len(state.names) else ""
+    return Reading(
+        input=name, quantity=item.quantity, unit=item.unit, how=how(item),
+        value=value if np.isfinite(value) else None, at_most=limit if np.isfinite(limit) else None, nothing=value == -np.inf, observed_at=observed_at,
+        age_s=age, max_age_s=max_age, valid_share=share, min_valid_share=min_share, watched=watched,
+        usable=not missing, missing=missing,
+        behind=find(rule, name, known, observed_at) if find and known else None,
+    )  # fmt: skip
+
+
+def how(item: RuleInput) -> str:
+    """How an input's number is made, in a few words."""
+    over = "field" if item.source == "field" else item.source
+    if item.source == "events":
+        return f"largest magnitude within {item.within_km:g} km in {_span(item.window)}"
+    window = "latest" if item.accumulate == "latest" else f"{item.accumulate} over {_span(item.window)}"
+    if item.over:
+        window += f", {item.over.take} of {item.over.times} every {_span(item.over.every)}"
+    if item.minus_site:
+        window += f", less the station's {item.minus_site}"
+    space = {
+        "percentile": f"{item.percentile or 0:g}th percentile",
+        "share_above": f"share above {item.above or 0:g}",
+    }
+    return f"{window}, {space.get(item.spatial, item.spatial)} over {over}"
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= length * (2 if unit == "d" else 1) and seconds % length == 0:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def _threshold(
+    level: Level, item: LevelRule, state: State, row: int, index: int, readings: dict[str, Reading]
+) -> Threshold:
+    nested = any(child.input is None for child in (*(item.all or ()), *(item.any or ())))
+    joined = "one" if item.input else "nested" if nested else "all" if item.all else "any"
+    return Threshold(
+        level=level,
+        joined=joined,
+        comparisons=tuple(_comparison(leaf, readings[str(leaf.input)]) for leaf in item.leaves()),
+        for_s=item.for_,
+        hold_s=item.hold,
+        held_since=_time(state.held_since[row, index]),
+        below_since=_time(state.below_since[row, index]),
+    )
+
+
+def _comparison(leaf: Condition, reading: Reading) -> Comparison:
+    assert leaf.trigger is not None and leaf.clear is not None
+    holds: bool | None = None
+    if reading.usable and reading.nothing:
+        holds = leaf.direction == "below"
+    elif reading.at_most is not None and leaf.direction == "above" and reading.at_most < leaf.trigger:
+        holds = False
+    elif reading.usable and reading.value is not None:
+        above = leaf.direction == "above"
+        slack = 1e-6 * max(1.0, abs(leaf.trigger))
+        holds = reading.value >= leaf.trigger - slack if above else reading.value <= leaf.trigger + slack
+    return Comparison(
+        input=str(leaf.input), direction=leaf.direction, trigger=leaf.trigger, clear=leaf.clear, holds=holds
+    )
+
+
+def _time(seconds: Any) -> datetime | None:
+    return utc_of(float(seconds)) if np.isfinite(seconds) else None
+
+
+def explain(store: Store, base_dir: Path, code: str, now: datetime) -> Why:
+    """Why a region has its colour, by the last evaluation of each enabled rule.
+
+    Raises
+    ------
+    RuleError
+        If there is no such region.
+    """
+    index = load_regions(base_dir)
+    rid = index.by_code(code)
+    if rid is None:
+        raise RuleError(f"no such region: {code}")
+    with store.read() as connection:
+        rules = tuple(_stored_rules(connection, code, now))
+        packed = connection.execute(sa.select(level_snapshot.c.levels)).scalar()
+    levels = from_bytes(packed) if packed is not None and len(packed) == len(index) else None
+    children = index.children(rid)
+    below = [
+        Child(
+            code=str(index.code[child]), name=str(index.name[child]), name_zh=str(index.name_zh[child]),
+            level=Level(int(levels.level[child])), unknown=bool(levels.unknown[child]),
+        )
+        for child in (children.tolist() if levels is not None else [])
+        if levels is not None and levels.watched[child]
+    ]  # fmt: skip
+    shown = sorted((one for one in below if one.level or one.unknown), key=lambda one: (-one.level, not one.unknown))
+    return Why(
+        code=code, name=str(index.name[rid]), name_zh=str(index.name_zh[rid]), kind=str(index.kind[rid]), at=now,
+        level=Level(int(levels.level[rid])) if levels is not None else Level.NONE,
+        unknown=bool(levels.unknown[rid]) if levels is not None else True,
+        watched=bool(levels.watched[rid]) if levels is not None else False,
+        rules=rules, children=tuple(shown[:WORST_CHILDREN]), children_watched=len(below),
+        children_unknown=sum(one.unknown for one in below),
+    )  # fmt: skip
+
+
+def _stored_rules(connection: Connection, code: str, now: datetime) -> list[RuleWhy]:
+    """Every enabled rule that watches the region, worst first."""
+    joined = sa.and_(rule_version.c.rule == rule_state.c.rule, rule_version.c.digest == rule_state.c.digest)
+    columns = (rule_state, rule_version.c.body)
+    rows = connection.execute(
+        sa.select(*columns).join(rule_version, joined).where(rule_state.c.enabled, rule_state.c.state.is_not(None))
+    ).all()
+    found = []
+    for row in rows:
+        state, codes = state_from_bytes(row.state)
+        places = np.flatnonzero(codes == code)
+        if not len(places) or not state.watches[places[0]]:
+            continue
+        compiled = compile_rule(Rule.model_validate(row.body))
+        last = connection.execute(
+            sa.select(evaluation).where(evaluation.c.rule == row.rule).order_by(evaluation.c.id.desc()).limit(1)
+        ).first()
+        found.append(
+            rule_why(
+                compiled, state, int(places[0]), now=now, evaluated_at=last.at if last else row.evaluated_at,
+                outcome=last.outcome if last else "", reason=last.reason if last else "", find=finder(connection),
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda one: (-one.level, one.phase != "unknown", one.rule))
+
+
+def finder(connection: Connection) -> Finder:
+    """Looks up what stands behind a reading, with the payload it came in."""
+
+    def find(rule: Rule, name: str, known: str, observed_at: datetime | None) -> Behind | None:
+        item = rule.inputs[name]
+        if item.source == "field":
+            return _find_step(connection, known)
+        source, _, native = known.partition("/")
+        if item.source == "events":
+            return _find_event(connection, source, native)
+        return _find_station(connection, item.quantity, source, native, observed_at)
+
+    return find
+
+
+def _find_station(
+    connection: Connection, quantity: str, source: str, native: str, observed_at: datetime | None
+) -> Behind | None:
+    place = connection.execute(sa.select(station).where(station.c.source == source, station.c.id == native)).first()
+    table = observation.c
+    query = sa.select(observation).where(
+        table.source == source, table.quantity == quantity, table.station == native, table.value.is_not(None)
+    )
+    if observed_at is not None:
+        query = query.where(table.observed_at <= observed_at + timedelta(milliseconds=1))
+    row = connection.execute(query.order_by(table.observed_at.desc()).limit(1)).first()
+    if place is None:
+        return None
+    return Behind(
+        kind="station", source=source, id=native, name=place.name, observed_at=row.observed_at if row else None,
+        received_at=row.received_at if row else None, payload_id=row.payload_id if row else None,
+    )  # fmt: skip
+
+
+def _find_event(connection: Connection, source: str, native: str) -> Behind | None:
+    row = connection.execute(sa.select(event).where(event.c.source == source, event.c.id == native)).first()
+    if row is None:
+        return None
+    return Behind(
+        kind="event", source=source, id=native, name=row.title, observed_at=row.occurred_at,
+        received_at=row.received_at, payload_id=row.payload_id, url=row.url,
+    )  # fmt: skip
+
+
+def _find_step(connection: Connection, known: str) -> Behind | None:
+    numbers = [int(part) for part in known.removeprefix("field_step:").split(",") if part.isdigit()]
+    rows: Sequence[Any] = connection.execute(
+        sa.select(field_step, payload.c.name)
+        .outerjoin(payload, payload.c.id == field_step.c.payload_id)
+        .where(field_step.c.id.in_(numbers))
+        .order_by(field_step.c.valid_at.desc())
+    ).all()
+    if not rows:
+        return None
+    row = rows[0]
+    return Behind(
+        kind="field", source=row.source, id=",".join(str(one.id) for one in rows), name=row.name or "",
+        observed_at=row.valid_at, received_at=row.received_at, payload_id=row.payload_id,
+    )  # fmt: skip
+
+
+def to_json(value: Any) -> Any:
+    """Plain data: times as text, levels as words, numbers rounded to what a reader needs."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: to_json(item) for name, item in _shallow(value).items()}
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, Level):
+        return value.key
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {str(name): to_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, float):
+        return round(value, 6) if np.isfinite(value) else None
+    return value
+
+
+def _shallow(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
