@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 # Streams take a thread each; the rest stay free for everything else.
-STREAM_SHARE = 0.85
+STREAM_SHARE = 0.9
 COMPRESSED = ("text/html", "text/css", "text/javascript", "application/javascript", "application/json",
               "application/geo+json", "application/octet-stream", "image/svg+xml")  # fmt: skip
 

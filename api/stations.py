@@ -74,7 +74,7 @@ def station_level(attributes: dict[str, Any], readings: list[Any], now: datetime
 
     A station with stages is judged by its river stage alone: a fresh thermometer says nothing about the water.
     """
-    stages = {key: value for key, value in attributes.get("stages", {}).items() if key in STAGE_LEVELS}
+    stages = {key: value for key, value in attributes.get("stages_m", {}).items() if key in STAGE_LEVELS}
     usable = [
         reading
         for reading in readings

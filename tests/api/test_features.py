@@ -88,12 +88,12 @@ SILENT = timedelta(hours=4)
 def test_station_without_fresh_good_reading_is_unknown(
     stages: dict[str, float], readings: list[Reading], expected: Level, now: datetime
 ) -> None:
-    assert station_level({"stages": stages}, readings, now) == expected
+    assert station_level({"stages_m": stages}, readings, now) == expected
     assert set(STAGE_LEVELS) == set(STAGES)
 
 
 def test_stations_give_the_newest_reading_of_each_quantity(client: Any, store: Store, now: datetime) -> None:
-    row = {"id": "s1", "name": "Gauge", "lon": 113.0, "lat": 34.0, "attributes": {"stages": STAGES}}
+    row = {"id": "s1", "name": "Gauge", "lon": 113.0, "lat": 34.0, "attributes": {"stages_m": STAGES}}
     harness.put_station(store, row, 4.5, now - timedelta(minutes=5))
     with store.write() as connection:
         from data.store.tables import observation

@@ -31,7 +31,8 @@ def test_search_finds_regions(client: Any, wanted: str, codes: list[str]) -> Non
 def test_search_finds_places_and_says_how_many_more(client: Any, base_dir: Path) -> None:
     rows = {
         "name": [f"Port {i}" for i in range(20)], "name_zh": [""] * 20, "country": ["CN"] * 20,
-        "lon": [float(i) for i in range(20)], "lat": [0.0] * 20, "population": [1000.0 * i for i in range(19)] + [None],
+        "lon": [float(i) for i in range(20)], "lat": [0.0] * 20,
+        "population": [1000.0 * i for i in range(19)] + [None],
     }  # fmt: skip
     pq.write_table(pa.table(rows), base_dir / "places.parquet")
     body = client.get("/api/search?q=port").json

@@ -51,7 +51,8 @@ def test_survey_tiles_come_from_the_survey_folder(client: Any, store: Store, hom
     (home / "survey").mkdir()
     (home / "survey" / "d1.pmtiles").write_bytes(b"tiles")
     row = {"source": "s", "key": "k", "title": "Shelters", "digest": "d", "path": "d1.parquet", "rows": 3,
-           "geometry_types": ["Point"], "columns": [], "crs_declared": "EPSG:4326", "notes": [], "received_at": now}  # fmt: skip
+           "geometry_types": ["Point"], "columns": [], "crs_declared": "EPSG:4326", "notes": [],
+           "received_at": now}  # fmt: skip
     with store.write() as connection:
         connection.execute(dataset.insert().values(id=1, tiles="d1.pmtiles", **row))
         connection.execute(dataset.insert().values(id=2, **{**row, "digest": "e", "title": "Newer"}))
