@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 # one an operator set up.
 SOURCES = {
     "usgs_quakes": "ingest.usgs_quakes:UsgsQuakes",
+    "cap_feed": "ingest.cap_feed:CapFeed",
+    "grid_files": "ingest.grid_files:GridFiles",
     "water_services": "ingest.water_services:WaterServices",
     "station_table": "ingest.station_table:StationTable",
+    "survey_files": "ingest.survey_files:SurveyFiles",
 }
 
 

@@ -7,6 +7,7 @@ import json
 import mimetypes
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -64,17 +65,18 @@ def _from(source: Source, desk: Desk, http: Http, origin: str) -> Iterator[RunRe
     for number, path in enumerate(paths):
         if sys.stderr.isatty() and len(paths) > 1:
             print(f"\r{number + 1}/{len(paths)} {path.name[:60]:60}", end="", file=sys.stderr)
-        yield _ingest_path(source, desk, path)
+        yield _ingest_path(source, desk, http, path)
     if sys.stderr.isatty() and len(paths) > 1:
         print(file=sys.stderr)
 
 
-def _ingest_path(source: Source, desk: Desk, path: Path) -> RunReport:
-    read = getattr(source, "read_path", None)  # sources of several files to one payload gather them themselves
+def _ingest_path(source: Source, desk: Desk, http: Http, path: Path) -> RunReport:
     try:
-        if read is not None:
-            payload = read(path, desk.clock())
-        elif path.stat().st_size > source.spec.max_bytes:
+        if path.is_dir():  # a source that takes folders packs them itself, as when its address is one
+            spec = replace(source.spec, url=str(path))
+            there: Source = replace(source, spec=spec)  # type: ignore[type-var]
+            return ingest_payloads(source, desk, there.fetch(http.for_source(spec, {}), None))
+        if path.stat().st_size > source.spec.max_bytes:
             raise OSError(f"{path.stat().st_size} bytes, more than the {source.spec.max_bytes} allowed")
         else:
             payload = Payload(

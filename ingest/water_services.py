@@ -171,7 +171,7 @@ def _station(info: Mapping[str, Any], site: str, stages: Mapping[str, float]) ->
         PROPERTIES[item["name"]]: str(item.get("value", "")) for item in properties if item.get("name") in PROPERTIES
     }
     if stages:
-        attributes["stages"] = dict(stages)
+        attributes["stages_m"] = dict(stages)
     name = info.get("siteName")
     return Station(id=site, lon=lon, lat=lat, name=name if isinstance(name, str) else "", attributes=attributes)
 
