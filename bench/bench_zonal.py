@@ -2,9 +2,9 @@
 
     python bench/bench_zonal.py [--rows 4000] [--columns 6000] [--repeat 9]
 
-Prints the time of a build of the weights, of one field (sum, mean and maximum), of exactextract for the same three, the
-largest differences and the ratio. Regions are the US counties of the base data, or 3,000 Voronoi cells where there is
-none.
+Prints the time of a build of the weights, of one field (sum, mean and maximum), of exactextract for the same three,
+the largest differences and the ratio. Regions are the US counties of the base data, or 3,000 Voronoi cells where
+there is none.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main() -> int:
     peer = exact_extract(source, frame, ["sum", "mean", "max"], output="pandas")
     peer_s = time.perf_counter() - begun
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = table[:, 1 - 1] / table[:, 1]
+        mean = table[:, 0] / table[:, 1]
     result = {
         "regions": name, "count": len(rids), "cells": int(field.size), "build_s": round(build_s, 2),
         "weights_mb": round(len(body) / 1e6, 1), "reload_ms": round(reload_s * 1e3, 1),

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from data.grid import normalise
 from data.model import FieldStep
 from data.units import factor_offset
-from ingest.grid_parameters import MRMS_DISCIPLINE, MRMS_MISSING, NUMBERS, SHORT_NAMES, Parameter
 from ingest.grid_libraries import load_decoder
+from ingest.grid_parameters import MRMS_DISCIPLINE, MRMS_MISSING, NUMBERS, SHORT_NAMES, Parameter
 from ingest.grid_warp import Projected, Target, plan_target, rotated_pole
 
 # Levels that the name of a quantity already says: 2 m temperature, 10 m wind, the surface.
@@ -128,7 +128,8 @@ def _read(message: Message, options: Options) -> FieldStep:
     forecast = valid_at > run_at if options.forecast is None else options.forecast
     attributes = {
         "title": str(message.get("name") or "unknown"), "short_name": str(message.get("shortName") or "unknown"),
-        "centre": str(message.get("centre", str) or ""), "grid_type": str(message.get("gridType")), **ensemble, **extra,
+        "centre": str(message.get("centre", str) or ""), "grid_type": str(message.get("gridType")),
+        **ensemble, **extra,
     }  # fmt: skip
     if categorical:
         attributes["categorical"] = True
@@ -198,7 +199,8 @@ def _probability_event(message: Message) -> str:
         for value in (message.number("lowerLimit"), message.number("upperLimit"))
     )
     kind = message.get("probabilityType")
-    events = {0: f"below_{low}", 1: f"above_{high}", 2: f"from_{low}_to_{high}", 3: f"above_{low}", 4: f"below_{high}"}
+    events = {0: f"below_{low}", 1: f"above_{high}", 2: f"from_{low}_to_{high}", 3: f"above_{low}"}
+    events[4] = f"below_{high}"
     return events.get(kind, f"type{kind}_{low}_{high}")
 
 

@@ -5,9 +5,9 @@ product. Every GRIB message becomes one field step or one reject; a message that
 steps. Of an ensemble the control and the mean are kept, probabilities, percentiles and spreads under names of their
 own, and members only with `members: all`.
 
-Options: `quantities` {name: other name, or "" to drop}, `members` control|all, `forecast` true|false where a file does
-not say, `cycle` (time between products), `delay` (how long after its time a product appears), `catch_up` (how many
-missed products a run fetches).
+Options: `quantities` {name: other name, or "" to drop}, `members` control|all, `forecast` true|false where a file
+does not say, `cycle` (time between products), `delay` (how long after its time a product appears), `catch_up` (how
+many missed products a run fetches).
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ SPEC = SourceSpec(
 )
 UNPACKED_MAX = 2 << 30  # bytes: a compressed payload past this is refused
 CELLS_MAX = 150_000_000  # of one payload: 600 MB as 32-bit numbers
-WRAPPERS: dict[bytes, tuple[str, Callable[[bytes], Any]]] = {
-    b"\x1f\x8b": ("gzip", lambda body: gzip.GzipFile(fileobj=io.BytesIO(body))),
-    b"\xfd7zXZ": ("xz", lambda body: lzma.LZMAFile(io.BytesIO(body))),
-    b"BZh": ("bzip2", lambda body: bz2.BZ2File(io.BytesIO(body))),
+WRAPPERS: dict[bytes, tuple[str, Callable[..., Any]]] = {
+    b"\x1f\x8b": ("gzip", gzip.open),
+    b"\xfd7zXZ": ("xz", lzma.open),
+    b"BZh": ("bzip2", bz2.open),
 }
 TEMPLATE = re.compile(r"\{time(:[^}]*)?\}")
 
@@ -158,7 +158,7 @@ def unwrap(body: bytes, source: str) -> bytes:
         if not body.startswith(mark):
             continue
         try:
-            with opener(body) as file:
+            with opener(io.BytesIO(body)) as file:
                 inner: bytes = file.read(UNPACKED_MAX + 1)
         except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
             raise BadPayload(source, f"{name} cannot be unpacked: {error}") from error

@@ -1,8 +1,8 @@
 """The native libraries of grid files, loaded in the one order that works.
 
-ecCodes (eccodeslib 2.50) and pyproj each bring a PROJ of their own under the same symbol names. Whichever comes first is
-the one that both use: with ecCodes first, pyproj cannot open its database, and the process crashes at its end. By name,
-not by import statements, so that no tool sorts them.
+ecCodes (eccodeslib 2.50) and pyproj each bring a PROJ of their own under the same symbol names. Whichever comes first
+is the one that both use: with ecCodes first, pyproj cannot open its database, and the process crashes at its end. By
+name, not by import statements, so that no tool sorts them.
 """
 
 from __future__ import annotations

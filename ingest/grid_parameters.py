@@ -13,7 +13,7 @@ HOUR = 3600
 
 @dataclass(frozen=True)
 class Parameter:
-    """A house quantity with its unit; `accumulated` runs from the start of the forecast where no interval is given."""
+    """A house quantity; `accumulated` ones run from the start of the forecast where no interval is given."""
 
     quantity: str
     unit: str
@@ -32,6 +32,7 @@ RAIN = Parameter("precipitation", "mm", accumulated=True, valid=DEPTH)
 TEMPERATURE = Parameter("air_temperature", "degC", valid=HEAT)
 WARMEST = Parameter("air_temperature_max", "degC", valid=HEAT)
 COLDEST = Parameter("air_temperature_min", "degC", valid=HEAT)
+MEAN = Parameter("air_temperature_mean", "degC", valid=HEAT)
 WIND = Parameter("wind_speed", "m/s", valid=SPEED)
 GUST = Parameter("wind_gust", "m/s", valid=SPEED)
 EASTWARD, NORTHWARD = Parameter("eastward_wind", "m/s"), Parameter("northward_wind", "m/s")
@@ -49,7 +50,7 @@ TYPE = Parameter("precipitation_type", "1", categorical=True)
 SHORT_NAMES = {
     "tp": RAIN, "2t": TEMPERATURE, "t": TEMPERATURE, "mx2t": WARMEST, "mn2t": COLDEST, "tmax": WARMEST,
     "tmin": COLDEST, "max_2t": WARMEST, "min_2t": COLDEST, "mx2t3": WARMEST, "mn2t3": COLDEST, "mx2t6": WARMEST,
-    "mn2t6": COLDEST, "avg_2t": Parameter("air_temperature_mean", "degC", valid=HEAT), "10si": WIND, "ws": WIND, "10fg": GUST,
+    "mn2t6": COLDEST, "avg_2t": MEAN, "10si": WIND, "ws": WIND, "10fg": GUST,
     "i10fg": GUST, "gust": GUST, "max_i10fg": GUST, "10fg3": GUST, "10fg6": GUST, "fg10": GUST, "10u": EASTWARD,
     "10v": NORTHWARD, "u": EASTWARD, "v": NORTHWARD, "msl": PRESSURE, "prmsl": PRESSURE, "mslet": PRESSURE,
     "sp": SURFACE_PRESSURE, "r": HUMIDITY, "2r": HUMIDITY, "prate": RATE, "tprate": RATE, "vis": VISIBILITY,

@@ -79,7 +79,9 @@ class Target:
         return row.astype(np.float32), column.astype(np.float32)
 
 
-def sample(values: NDArray[np.float32], row: NDArray[Any], column: NDArray[Any], categorical: bool) -> NDArray[np.float32]:
+def sample(
+    values: NDArray[np.float32], row: NDArray[Any], column: NDArray[Any], categorical: bool
+) -> NDArray[np.float32]:
     """Values at fractional rows and columns; NaN outside the cells (half a cell beyond the centres)."""
     ny, nx = values.shape
     with np.errstate(invalid="ignore"):
@@ -118,7 +120,7 @@ def plan_target(source: Projected) -> Target:
     stretch = max(np.cos(np.radians(np.clip((north + south) / 2, -75, 75))), 0.25)
     lat_axis = _axis(south, north, step)[::-1]
     if pole:
-        count = int(round(360.0 * stretch / step))
+        count = round(360.0 * stretch / step)
         lon_axis = -180.0 + (np.arange(count) + 0.5) * 360.0 / count
     else:
         vector = np.exp(1j * np.radians(lon[seen])).mean()

@@ -21,8 +21,8 @@ from data.grid import normalise
 from data.model import FieldStep, Reject
 from data.units import factor_offset
 from ingest.grib_fields import Options, Unusable, mask_impossible
-from ingest.grid_parameters import STANDARD_NAMES, VARIABLE_NAMES, Parameter
 from ingest.grid_libraries import load_decoder
+from ingest.grid_parameters import STANDARD_NAMES, VARIABLE_NAMES, Parameter
 from ingest.grid_warp import Projected, plan_target, proj_from_cf
 
 LON_UNITS = {"degrees_east", "degree_east", "degrees_e", "degree_e", "degreee", "degreese"}
@@ -101,9 +101,8 @@ def _variable(dataset: Any, name: str, options: Options) -> Iterator[FieldStep |
         raise Unusable(f"dimensions {', '.join(map(str, others))} beside time and place are not read")
     members = range(dataset.sizes[member_dim]) if member_dim else range(1)
     if member_dim and len(members) > 1 and not options.all_members:
-        yield Reject(
-            id=name, reason=f"{len(members) - 1} ensemble members beside the first are left out (members: all keeps them)"
-        )  # fmt: skip
+        others_left = f"{len(members) - 1} ensemble members beside the first are left out"
+        yield Reject(id=name, reason=f"{others_left} (members: all keeps them)")
         members = range(1)
     for member in members:
         kept = f"{quantity}_member_{member}" if member else quantity
@@ -135,7 +134,8 @@ def _step(
     extra = mask_impossible(raw, parameter.valid) if parameter and parameter.valid else {}
     lon, lat, values = ground.place(raw, categorical)
     kept = {
-        "title": str(attributes.get("long_name", quantity)), "standard_name": str(attributes.get("standard_name", "")),
+        "title": str(attributes.get("long_name", quantity)),
+        "standard_name": str(attributes.get("standard_name", "")),
         **({"categorical": True} if categorical else {}), **facts, **extra,
     }  # fmt: skip
     interval = moment.interval_s or (parameter.interval_s if parameter else 0)

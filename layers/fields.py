@@ -114,15 +114,16 @@ def combine_steps(steps: Sequence[Any], how: str) -> NDArray[np.float32]:
     if not steps or how not in ("sum", "max", "min", "mean"):
         raise LayerError(f"cannot combine {len(steps)} steps by {how!r}")
     first, *others = steps
-    result = np.array(first.values, np.float64 if how in ("sum", "mean") else np.float32)
+    added = how in ("sum", "mean")
+    result: NDArray[Any] = np.array(first.values, np.float64 if added else np.float32)
     for step in others:
         if not (np.array_equal(step.lon, first.lon) and np.array_equal(step.lat, first.lat)):
             raise LayerError("steps on different grids cannot be combined")
-        if how in ("sum", "mean"):
-            result += step.values
+        if added:
+            np.add(result, step.values, out=result)
         else:
             (np.fmax if how == "max" else np.fmin)(result, step.values, out=result)
-    return np.asarray(result / len(steps) if how == "mean" else result, np.float32)
+    return np.asarray(np.divide(result, len(steps)) if how == "mean" else result, np.float32)
 
 
 def list_fields(rows: Iterable[Any], now: datetime, *, most: int = 60) -> list[dict[str, Any]]:
@@ -134,13 +135,12 @@ def list_fields(rows: Iterable[Any], now: datetime, *, most: int = 60) -> list[d
     for (quantity, unit), members in groups.items():
         spec = spec_for(quantity, unit, str(members[0].attributes.get("title", "")))
         assert spec.ramp is not None
-        found.append(
-            {
-                "quantity": quantity, "title": spec.title, "unit": unit, "status": spec.status,
-                "ramp": legend(spec.ramp, unit), "more": max(len(members) - most, 0),
-                "steps": [describe(row, now) for row in members[:most]],
-            }  # fmt: skip
-        )
+        group = {
+            "quantity": quantity, "title": spec.title, "unit": unit, "status": spec.status,
+            "ramp": legend(spec.ramp, unit), "more": max(len(members) - most, 0),
+            "steps": [describe(row, now) for row in members[:most]],
+        }  # fmt: skip
+        found.append(group)
     return sorted(found, key=lambda item: (item["quantity"] not in FIELDS, item["quantity"]))
 
 

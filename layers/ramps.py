@@ -15,9 +15,14 @@ from numpy.typing import NDArray
 
 from layers.layer import Ramp
 
-CIVIDIS = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838")
+CIVIDIS = (
+    "#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838",
+)  # fmt: skip
 WATER = ("#d9eff7", "#b5dcef", "#8cc4e6", "#63a8da", "#3f8aca", "#2a6bb3", "#1d4d94", "#143272", "#0d1b4c")
-DIVERGING = ("#12295c", "#24509a", "#4c82bd", "#8fb4d6", "#cfdde8", "#f3eee6", "#f0cfae", "#dd9c68", "#b9642f", "#8a3512", "#571a0b")  # fmt: skip
+DIVERGING = (
+    "#12295c", "#24509a", "#4c82bd", "#8fb4d6", "#cfdde8", "#f3eee6", "#f0cfae", "#dd9c68", "#b9642f", "#8a3512",
+    "#571a0b",
+)  # fmt: skip
 STORM = ("#f4efdf", "#e9d9a6", "#dcbc72", "#cb9a4c", "#b27638", "#92542c", "#6d3723", "#471f1a", "#250d12")
 
 

@@ -1,7 +1,7 @@
 """Map tiles of a gridded field: an index gather from the right overview, a colour look-up, a PNG.
 
-Pixels are web-mercator (EPSG:3857), XYZ scheme; the field is on a lon-lat grid, so that rows and columns of a tile are
-rows and columns of the field, found by two look-ups of 256 numbers.
+Pixels are web-mercator (EPSG:3857), XYZ scheme; the field is on a lon-lat grid, so that rows and columns of a tile
+are rows and columns of the field, found by two look-ups of 256 numbers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One number a region from a gridded field: mean, sum, extremes, percentiles, share of area.
 
 What part of which cell lies in which region is taken once a grid from exactextract and kept: cells wholly inside as
-runs along the rows (a run-length coded label raster), cells on a border with their share. A field is then one pass over
-memory. Regions may overlap, so that several kinds share one set.
+runs along the rows (a run-length coded label raster), cells on a border with their share. A field is then one pass
+over memory. Regions may overlap, so that several kinds share one set.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def build_weights(lon: Axis, lat: Axis, rids: NDArray[np.int32], geometries: NDA
     Parameters
     ----------
     lon, lat : array (nx,), (ny,)
-        Cell centres [degrees]; `lat` decreasing and of any spacing, `lon` increasing and even, with or without a seam.
+        Cell centres [degrees]; `lat` decreasing with any spacing, `lon` increasing and even but for seams.
     rids : array (n,)
     geometries : array (n,) of shapely geometries
         EPSG:4326, cut at the antimeridian.
@@ -103,7 +103,7 @@ def _prepare(shapes: NDArray[np.object_], shift: float, edges: Axis | None) -> N
     import shapely
 
     if shift:
-        shapes = shapely.transform(shapes, lambda points: points + [shift, 0.0])
+        shapes = shapely.transform(shapes, lambda points: points + np.array([shift, 0.0]))
     if edges is None:
         return shapes
     rows = np.arange(edges.size - 1, -1, -1, dtype=np.float64)
@@ -151,13 +151,19 @@ def _bend_ring(ring: Any, edges: Axis) -> Any:
     crossed = edges[first[owner] + offset]
     along = (crossed - start[owner, 1]) / (end[owner, 1] - start[owner, 1])
     added = np.column_stack([start[owner, 0] + along * (end[owner, 0] - start[owner, 0]), crossed])
-    order = np.lexsort([np.concatenate([np.zeros(len(start)), along]), np.concatenate([np.arange(len(start)), owner])])
+    place, segment = np.concatenate([np.zeros(len(start)), along]), np.concatenate([np.arange(len(start)), owner])
+    order = np.lexsort((place, segment))
     bent = np.concatenate([start, added])[order]
     return shapely.linearrings(np.concatenate([bent, bent[:1]]))
 
 
 def _coverage(
-    shapes: NDArray[np.object_], regions: NDArray[np.intp], segment: Segment, rows: tuple[float, float], ny: int, nx: int
+    shapes: NDArray[np.object_],
+    regions: NDArray[np.intp],
+    segment: Segment,
+    rows: tuple[float, float],
+    ny: int,
+    nx: int,
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
     """(region, cell, share) of one block of columns."""
     import geopandas

@@ -1,7 +1,7 @@
 """The one hot loop of zonal statistics, compiled.
 
-Apart from the module that uses it, because a compiled cache is bound to the module name: a kernel first compiled inside
-a spawned `__main__` poisons it.
+Apart from the module that uses it, because a compiled cache is bound to the module name: a kernel first compiled
+inside a spawned `__main__` poisons it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from typing import Any
 import numba
 import numpy as np
 
-SUM, WEIGHT, TOTAL, MAXIMUM, MINIMUM, ABOVE, COLUMNS = 0, 1, 2, 3, 4, 5, 6
-
 
 def _compiled(function: Any) -> Any:
-    options = {"nogil": True, "fastmath": {"reassoc", "nsz", "contract"}}  # NaN keeps its meaning
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "nsz", "contract"}}  # NaN keeps its meaning
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # nowhere to keep the cache: compile in each process
@@ -24,8 +22,9 @@ def _compiled(function: Any) -> Any:
 
 @_compiled
 def reduce_regions(
-    values, nx, run_at, run_first, run_length, edge_at, edge_cell, edge_weight, row_weight, limit
-):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    values: Any, nx: int, run_at: Any, run_first: Any, run_length: Any, edge_at: Any, edge_cell: Any,
+    edge_weight: Any, row_weight: Any, limit: float,
+) -> Any:  # fmt: skip
     """Per region: weighted sum, weight of valid cells, weight of all cells, maximum, minimum, weight at or above."""
     count = len(run_at) - 1
     out = np.empty((count, 6))

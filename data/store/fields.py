@@ -129,12 +129,8 @@ def _write_group(target: Path, step: FieldStep, values: NDArray[np.float32]) -> 
             _write_array(group, str(level), array)
         for name, axis in (("lon", step.lon), ("lat", step.lat)):
             group.create_array(name, data=np.asarray(axis, np.float64), chunks=(axis.size,), compressors=None)
-        group.attrs.update(
-            {
-                "Conventions": "CF-1.12", "quantity": step.quantity, "units": step.unit,
-                "valid_at": step.valid_at.isoformat(), "run_at": step.run_at.isoformat(),
-            }  # fmt: skip
-        )
+        times = {"valid_at": step.valid_at.isoformat(), "run_at": step.run_at.isoformat()}
+        group.attrs.update({"Conventions": "CF-1.12", "quantity": step.quantity, "units": step.unit, **times})
         _sync(partial)
         try:
             partial.rename(target)
@@ -165,9 +161,7 @@ def _write_array(group: Any, name: str, values: NDArray[np.float32]) -> None:
     array[:] = values
 
 
-def overviews(
-    values: NDArray[np.float32], categorical: bool, *, seamless: bool = True
-) -> list[NDArray[np.float32]]:
+def overviews(values: NDArray[np.float32], categorical: bool, *, seamless: bool = True) -> list[NDArray[np.float32]]:
     """The field and its halvings: means of what is there in 2 x 2 cells, or the first of them for classes.
 
     A cell of an overview is missing only where all four are; a grid with a seam has none, because its neighbours in
@@ -230,7 +224,7 @@ class StepArray:
     @cached_property
     def levels(self) -> tuple[Any, ...]:
         """The Zarr arrays, full size first; each next one has half the rows and columns."""
-        found = []
+        found: list[Any] = []
         while str(len(found)) in self.group:
             found.append(self.group[str(len(found))])
         return tuple(found)
@@ -286,9 +280,7 @@ def find_steps(
     return list(connection.execute(query.order_by(*order).limit(limit)))
 
 
-def trim(
-    store: Store, home: Path, quantity: str, keep: timedelta, now: datetime, *, epoch: int | None = None
-) -> int:
+def trim(store: Store, home: Path, quantity: str, keep: timedelta, now: datetime, *, epoch: int | None = None) -> int:
     """Drop the steps of a quantity that were valid longer ago than `keep`. Returns how many."""
     old = sa.and_(field_step.c.quantity == quantity, field_step.c.valid_at < now - keep)
     with store.write(epoch=epoch) as connection:

@@ -217,7 +217,8 @@ def test_impossible_grid_is_refused(lon: list[float], lat: list[float]) -> None:
 def test_grid_digest_ignores_rounding_and_nothing_else() -> None:
     lon, lat = np.arange(5.0), -np.arange(4.0)
     assert grid_digest(lon, lat) == grid_digest(lon + 1e-9, lat)
-    assert len({grid_digest(lon, lat), grid_digest(lon + 0.01, lat), grid_digest(lat, lon), grid_digest(lon[:4], lat)}) == 4
+    others = [(lon + 0.01, lat), (lat, lon), (lon[:4], lat)]
+    assert len({grid_digest(*axes) for axes in [(lon, lat), *others]}) == 4
 
 
 def test_columns_and_rows_of_points() -> None:

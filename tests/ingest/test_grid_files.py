@@ -95,8 +95,8 @@ PRECIPITATION: list[tuple[str, Mapping[str, Any], float, tuple[str, str, float, 
     ("rate in kg m-2 s-1", {"short_name": "prate", "stepRange": "3"}, 0.001,
      ("precipitation_rate", "mm/h", 3.6, 3, 0)),
     ("pressure in Pa", {"short_name": "prmsl", "stepRange": "3"}, 101_325.0, ("pressure_msl", "hPa", 1013.25, 3, 0)),
-    ("a level in the name", {"short_name": "t", "typeOfLevel": "isobaricInhPa", "level": 850, "stepRange": "3"}, 273.15,
-     ("air_temperature_850hpa", "degC", 0.0, 3, 0)),
+    ("a level in the name", {"short_name": "t", "typeOfLevel": "isobaricInhPa", "level": 850, "stepRange": "3"},
+     273.15, ("air_temperature_850hpa", "degC", 0.0, 3, 0)),
 ]  # fmt: skip
 
 
@@ -158,9 +158,11 @@ def test_scanning_modes_end_north_up_and_eastward(mode: int) -> None:
     if mode & 16:
         written = written.copy()
         written[1::2] = written[1::2, ::-1]
+    south, north = (40, 45) if mode & 64 else (45, 40)
+    west, east = (17, 10) if mode & 128 else (10, 17)
     corners = {
-        "latitudeOfFirstGridPointInDegrees": 40 if mode & 64 else 45, "latitudeOfLastGridPointInDegrees": 45 if mode & 64 else 40,
-        "longitudeOfFirstGridPointInDegrees": 17 if mode & 128 else 10, "longitudeOfLastGridPointInDegrees": 10 if mode & 128 else 17,
+        "latitudeOfFirstGridPointInDegrees": south, "latitudeOfLastGridPointInDegrees": north,
+        "longitudeOfFirstGridPointInDegrees": west, "longitudeOfLastGridPointInDegrees": east,
     }  # fmt: skip
     flags = {
         "iScansNegatively": int(bool(mode & 128)), "jScansPositively": int(bool(mode & 64)),
@@ -345,7 +347,8 @@ def netcdf(path: Path, build: Any, format: str = "NETCDF4") -> bytes:
 
 def axes(file: Any, lat: np.ndarray, lon: np.ndarray, hours: list[float]) -> None:
     for name, values, unit in (
-        ("latitude", lat, "degrees_north"), ("longitude", lon, "degrees_east"), ("time", hours, "hours since 2026-03-01 00:00")
+        ("latitude", lat, "degrees_north"), ("longitude", lon, "degrees_east"),
+        ("time", hours, "hours since 2026-03-01 00:00"),
     ):  # fmt: skip
         file.createDimension(name, len(values))
         variable = file.createVariable(name, "f8", (name,))
@@ -495,7 +498,8 @@ def test_template_asks_for_what_is_missing_and_waits_for_what_is_not_there() -> 
     client = Client({"https://example.org/2026030106.grib2"})
     found = feed().fetch(client, None)  # type: ignore[arg-type]
     assert [payload.url for payload in found] == ["https://example.org/2026030106.grib2"]
-    assert client.asked == [f"https://example.org/{hour}.grib2" for hour in ("2026030100", "2026030106", "2026030112")]
+    hours = ("2026030100", "2026030106", "2026030112")
+    assert client.asked == [f"https://example.org/{hour}.grib2" for hour in hours]
     client.asked.clear()
     feed(delay="1 h").fetch(client, datetime(2026, 3, 1, tzinfo=UTC))  # type: ignore[arg-type]
     assert client.asked == ["https://example.org/2026030106.grib2"]
@@ -609,7 +613,8 @@ def test_recorded_values(recorded: Path, name: str, number: int, low: float, hig
 
 @pytest.mark.recorded
 def test_south_up_and_north_up_files_of_one_field_are_equal(recorded: Path) -> None:
-    one, two = (only(read((recorded / "grib" / name).read_bytes())) for name in ("regular_ll_sfc.grib", "scanning_mode_64.grib"))
+    names = ("regular_ll_sfc.grib", "scanning_mode_64.grib")
+    one, two = (only(read((recorded / "grib" / name).read_bytes())) for name in names)
     np.testing.assert_array_equal(one.lat, two.lat)
     np.testing.assert_allclose(one.values, two.values, atol=1e-3)
 
@@ -632,7 +637,8 @@ def test_recorded_projection_puts_values_where_the_decoder_says(recorded: Path, 
     row = fractional_row(step.lat, lat)
     inner = np.isfinite(row) & np.isfinite(column) & (lat < 79)
     assert inner.mean() > 0.95
-    found = step.values[np.rint(row[inner]).astype(int) % step.lat.size, np.rint(column[inner]).astype(int) % step.lon.size]
+    rows, columns = np.rint(row[inner]).astype(int), np.rint(column[inner]).astype(int)
+    found = step.values[rows % step.lat.size, columns % step.lon.size]
     with np.errstate(invalid="ignore"):
         near = np.abs(found - values[inner]) <= 0.1 * np.ptp(values)
     assert near[np.isfinite(found)].mean() > 0.97  # the rest is beside steep edges

@@ -49,7 +49,8 @@ def keep(sqlite_url: str, home: Path) -> Any:
     store: Store = open_store(sqlite_url)
 
     def put(*steps: FieldStep) -> list[Row[Any]]:
-        context = PutContext(source="grid_files", payload_id=1, received_at=VALID_AT + timedelta(minutes=5), home=home)
+        received_at = VALID_AT + timedelta(minutes=5)
+        context = PutContext(source="grid_files", payload_id=1, received_at=received_at, home=home)
         sink = FieldSink()
         prepared = sink.prepare(context, steps)
         with store.write() as connection:
@@ -63,7 +64,8 @@ def keep(sqlite_url: str, home: Path) -> Any:
 def test_listing_groups_steps_and_puts_house_quantities_first(keep: Any) -> None:
     rows = keep(
         step(quantity="a_local_one", unit="?"), step(),
-        step(valid_at=VALID_AT + timedelta(hours=3), forecast=True, accumulation_s=0), step(quantity="grib_0_1_2", unit=""),
+        step(valid_at=VALID_AT + timedelta(hours=3), forecast=True, accumulation_s=0),
+        step(quantity="grib_0_1_2", unit=""),
     )  # fmt: skip
     now = VALID_AT + timedelta(hours=1)
     listed = list_fields(rows, now, most=1)
@@ -152,7 +154,7 @@ def test_steps_on_other_grids_or_none_cannot_be_combined() -> None:
 
 def test_layer_gives_region_values_until_the_field_is_too_old() -> None:
     made = step()
-    weights = build_weights(made.lon, made.lat, np.arange(1, dtype=np.int32), np.array([shapely.box(101, 37, 102, 38)]))
+    weights = build_weights(made.lon, made.lat, np.zeros(1, np.int32), np.array([shapely.box(101, 37, 102, 38)]))
     layer = FieldLayer(FIELDS["precipitation"], "max")
     inputs = {"field": made, "weights": weights}
     fresh = layer.compute(inputs, View(now=VALID_AT + timedelta(minutes=59)))
@@ -169,7 +171,7 @@ def test_layer_gives_region_values_until_the_field_is_too_old() -> None:
 def test_stored_step_gives_the_same_region_values(keep: Any, home: Path) -> None:
     made = step()
     (row,) = keep(made)
-    weights = build_weights(made.lon, made.lat, np.arange(1, dtype=np.int32), np.array([shapely.box(101, 37, 102.03, 38)]))
+    weights = build_weights(made.lon, made.lat, np.zeros(1, np.int32), np.array([shapely.box(101, 37, 102.03, 38)]))
     found = step_region_values(open_step(home, row), weights, "mean")
     direct = FieldLayer(FIELDS["precipitation"]).compute({"field": made, "weights": weights}, View(now=VALID_AT))
     assert found.value.tolist() == direct.value.tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -69,7 +70,8 @@ def test_valid_share_counts_missing_cells_and_what_lies_outside() -> None:
     lon, lat = grid(4, 4, west=0.0, north=4.0, step=1.0)
     values = np.ones((4, 4), np.float32)
     values[:, 0] = np.nan
-    shapes = np.array([shapely.box(0, 0, 4, 4), shapely.box(2, 0, 6, 4), shapely.box(0, 0, 1, 4), shapely.box(8, 0, 9, 1)])
+    boxes = [(0, 0, 4, 4), (2, 0, 6, 4), (0, 0, 1, 4), (8, 0, 9, 1)]
+    shapes = np.array([shapely.box(*box) for box in boxes])
     found = region_values(field(values), build_weights(lon, lat, np.arange(4, dtype=np.int32), shapes))
     np.testing.assert_allclose(found.valid_share, [0.75, 0.5, 0.0, 0.0])
     assert found.watched.tolist() == [True, True, True, False]
@@ -154,7 +156,7 @@ def test_uneven_rows_equal_areas_of_intersection() -> None:
         area = np.array(
             [
                 [shape.intersection(shapely.box(x - 0.5, low, x + 0.5, high)).area / (high - low) for x in lon]
-                for high, low in zip(edges[:-1], edges[1:], strict=True)
+                for high, low in pairwise(edges)
             ]
         )
         assert value == pytest.approx(float((area * values).sum() / area.sum()), rel=1e-5)  # weights are 32-bit
@@ -163,7 +165,8 @@ def test_uneven_rows_equal_areas_of_intersection() -> None:
 def test_overlapping_regions_are_each_whole() -> None:
     lon, lat = grid(10, 10, west=0.0, north=10.0, step=1.0)
     shapes = np.array([shapely.box(0, 0, 10, 10), shapely.box(2, 2, 5, 5), shapely.box(0, 0, 10, 10)])
-    found = region_values(field(np.ones((10, 10), np.float32)), build_weights(lon, lat, np.arange(3, dtype=np.int32), shapes), "sum")
+    weights = build_weights(lon, lat, np.arange(3, dtype=np.int32), shapes)
+    found = region_values(field(np.ones((10, 10), np.float32)), weights, "sum")
     assert found.value.tolist() == [100.0, 9.0, 100.0]
 
 
@@ -173,10 +176,11 @@ def test_weights_survive_the_file_unchanged() -> None:
     weights = build_weights(lon, lat, np.arange(len(shapes), dtype=np.int32), shapes)
     again = weights_from_bytes(weights_to_bytes(weights))
     values = some_values((60, 80))
-    np.testing.assert_array_equal(region_values(field(values), weights).value, region_values(field(values), again).value)
+    before, after = region_values(field(values), weights), region_values(field(values), again)
+    np.testing.assert_array_equal(before.value, after.value)
 
 
-def test_cached_weights_are_built_once_for_a_grid_and_its_regions(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_weights_are_built_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = home / "base"
     base.mkdir()
     (base / "regions.parquet").write_bytes(b"areas of version one")
