@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from data.model import SurveyTable
@@ -24,8 +28,9 @@ from data.store.sink import Counts, PutContext
 from data.store.tables import dataset as table
 
 TILE_LAYER = "survey"
-TILE_SECONDS = 600
+TILE_SECONDS = 300
 DEEPEST = 14
+MOST_TILES = 8_000
 BATCH = 10_000  # features written at a time
 SHOWN_INTEGER = 2**53  # what a browser reads exactly
 
@@ -144,60 +149,85 @@ def _kind(type_id: int, has_z: bool) -> str:
     return f"{names[type_id]}{' Z' if has_z else ''}"
 
 
+def deepest_zoom(bounds: NDArray[np.float64]) -> int:
+    """The deepest zoom whose tiles are not too many.
+
+    Parameters
+    ----------
+    bounds : array (n, 4)
+        West, south, east, north of each feature [degrees].
+
+    Notes
+    -----
+    Counts the tiles that the features' boxes touch, each for itself, and the tiles of the box round all of them, on a
+    plain grid of degrees; the smaller number is the estimate. One polygon round the world must not ask for 268
+    million tiles.
+    """
+    west, south, east, north = (bounds[:, place] for place in range(4))
+    for zoom in range(DEEPEST, 0, -1):
+        side = 360.0 / 2**zoom
+        each = ((np.floor((east - west) / side) + 1) * (np.floor((north - south) / side) + 1)).sum()
+        around = (np.ptp([west.min(), east.max()]) / side + 1) * (np.ptp([south.min(), north.max()]) / side + 1)
+        if min(each, around) <= MOST_TILES:
+            return zoom
+    return 0
+
+
 def _cut_tiles(survey: SurveyTable, target: Path) -> str:
     """Cut vector tiles; the reason when that cannot be done.
 
     At small scales the densest features may be left out so that tiles stay light; at the deepest zoom all are there.
     """
+    import shapely
+
     program = tippecanoe()
     if program is None:
         return "tippecanoe is not installed"
+    shapes = shapely.from_wkb(survey.table["geometry"].to_numpy(zero_copy_only=False))
     with tempfile.TemporaryDirectory(prefix="tocsin-tiles-") as name:
         source, made = Path(name) / "features.geojsonl", Path(name) / "tiles.pmtiles"
         with source.open("w", encoding="utf-8") as file:
-            spots = {spot for lines in _lines(survey) for spot in _write(file, lines)}
-        zoom = "-zg" if len(spots) > 1 else f"--maximum-zoom={DEEPEST}"  # one spot says nothing of the scale
-        command = [str(program), "--output", str(made), "--layer", TILE_LAYER, "--quiet", "--read-parallel", zoom]
-        command += ["--drop-densest-as-needed", "--extend-zooms-if-still-dropping", "--temporary-directory", name]
-        try:
-            done = subprocess.run(
-                [*command, str(source)], capture_output=True, text=True, timeout=TILE_SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return str(error).replace(name, "")[:200]
-        if done.returncode != 0 or not made.exists():
-            return " ".join(done.stderr.split())[-200:].replace(name, "") or f"exit code {done.returncode}"
-        write_durable(target, made.read_bytes())
+            for start in range(0, survey.table.num_rows, BATCH):
+                file.writelines(_lines(survey.table.slice(start, BATCH), shapes[start : start + BATCH], start))
+        command = [str(program), "--output", str(made), "--layer", TILE_LAYER, "--quiet", "--read-parallel"]
+        command += [f"--maximum-zoom={deepest_zoom(shapely.bounds(shapes))}", "--drop-densest-as-needed"]
+        command += ["--extend-zooms-if-still-dropping", "--temporary-directory", name, str(source)]
+        reason = _run(command, TILE_SECONDS).replace(name, "")
+        if not reason and made.exists():
+            write_durable(target, made.read_bytes())
+        return reason if reason or target.exists() else "nothing was written"
+
+
+def _run(command: Sequence[str], seconds: float) -> str:
+    """Run a program with all it starts under a time limit; the reason when it fails."""
+    try:
+        child = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+    except OSError as error:
+        return f"it does not start: {error.strerror}"
+    try:
+        _, said = child.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)  # the program of the wheel is a script that starts another
+        child.communicate()
+        return f"not done after {seconds:.0f} s"
+    if child.returncode != 0:
+        return " ".join(said.split())[-200:] or f"exit code {child.returncode}"
     return ""
 
 
-def _write(file: Any, lines: Iterable[tuple[str, tuple[float, float]]]) -> Iterator[tuple[float, float]]:
-    """Write lines; yields a few of the places they lie at."""
-    for number, (line, spot) in enumerate(lines):
-        file.write(line)
-        if number < 1000:
-            yield spot
-
-
-def _lines(survey: SurveyTable) -> Iterator[Iterator[tuple[str, tuple[float, float]]]]:
-    """Features as GeoJSON lines, batch by batch; the id is the row in the table."""
-    for start in range(0, survey.table.num_rows, BATCH):
-        yield _batch(survey.table.slice(start, BATCH), start)
-
-
-def _batch(rows: Any, start: int) -> Iterator[tuple[str, tuple[float, float]]]:
+def _lines(rows: Any, shapes: NDArray[np.object_], start: int) -> Iterator[str]:
+    """Features as GeoJSON lines; the id is the row in the table."""
     import shapely
 
-    shapes = shapely.from_wkb(rows["geometry"].to_numpy(zero_copy_only=False))
-    places = shapely.point_on_surface(shapes)
-    for number, (shape, place, values) in enumerate(
-        zip(shapes, places, rows.drop_columns(["geometry"]).to_pylist() or [{}] * len(shapes), strict=True)
-    ):
-        properties = {key: _shown(value) for key, value in values.items() if value is not None}
-        head = json.dumps({"type": "Feature", "id": start + number, "properties": properties}, ensure_ascii=False)
-        spot = (round(place.x, 4), round(place.y, 4)) if not place.is_empty else (0.0, 0.0)
+    columns = rows.drop_columns(["geometry"])
+    values = columns.to_pylist() if columns.num_columns else [{}] * len(shapes)
+    for number, (shape, value) in enumerate(zip(shapes, values, strict=True), start):
+        properties = {key: _shown(item) for key, item in value.items() if item is not None}
+        head = json.dumps({"type": "Feature", "id": number, "properties": properties}, ensure_ascii=False)
         for part in shapely.get_parts(shape) if shape.geom_type == "GeometryCollection" else (shape,):
-            yield f'{head[:-1]}, "geometry": {shapely.to_geojson(part)}}}\n', spot
+            yield f'{head[:-1]}, "geometry": {shapely.to_geojson(part)}}}\n'
 
 
 def _shown(value: Any) -> Any:
