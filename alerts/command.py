@@ -23,6 +23,8 @@ from data.store.engine import Store, open_store
 from data.store.migrate import migrate
 from layers.regions import RegionLevels, roll_up
 
+OF_THE_RULE = ("title", "authority", "citation", "judge", "text")  # told once, under `rules`
+
 
 def check_main(paths: Sequence[Path], as_json: bool) -> int:
     """Print every fault of rule files; 0 only where there is none."""
@@ -137,7 +139,7 @@ def _region(
         "kind": str(index.kind[rid]),
         "level": ("none", "blue", "yellow", "orange", "red")[level],
         "unknown": unknown,
-        "why": [to_json(one) for one in why],
+        "why": [{name: part for name, part in to_json(one).items() if name not in OF_THE_RULE} for one in why],
     }
 
 

@@ -20,7 +20,6 @@ from data.units import factor_offset
 from layers.amounts import EDGE, amounts_of, cover, tile
 from layers.stations import RegionNumbers
 
-
 LONGEST_STEP_S = 86400.0  # steps of amounts up to a day are looked for around a window
 
 
