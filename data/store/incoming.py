@@ -50,7 +50,8 @@ class WarningSink:
     """Keeps each message once, whichever feeds it came through, and marks what a later one replaces.
 
     An Update or Cancel replaces what it refers to when the status is the same (an exercise ends no real warning),
-    when it was not sent earlier, and when it comes from the same sender or through the same feed.
+    when it was not sent earlier, and when it comes from the same sender or through the same feed. Of two texts under
+    one identity the first stays, unless it said nothing and the second does.
     """
 
     def prepare(self, context: PutContext, records: Sequence[IncomingWarning]) -> Sequence[IncomingWarning]:
@@ -58,8 +59,11 @@ class WarningSink:
 
     def put(self, connection: Connection, context: PutContext, prepared: Sequence[IncomingWarning]) -> Counts:
         fresh = {key_of(record.sender, record.id, record.sent_at): record for record in prepared}
-        for row in _by_keys(connection, list(fresh), table.c.key):
-            del fresh[row.key]
+        for row in _by_keys(connection, list(fresh), table.c.key, table.c.event, table.c.area):
+            if row.event or row.area or not fresh[row.key].infos:
+                del fresh[row.key]
+            else:
+                connection.execute(table.delete().where(table.c.key == row.key))
         if not fresh:
             return Counts(unchanged=len(prepared))
         connection.execute(table.insert(), [_values(key, record, context) for key, record in fresh.items()])

@@ -72,6 +72,15 @@ def test_second_run_stores_nothing_and_leaves_no_trace(store: Store) -> None:
     assert rows(store)["a"].source == "feed"
 
 
+def test_full_text_takes_the_place_of_an_empty_one(store: Store) -> None:
+    empty, full = message("a", event=""), message("a", infos=({"event": "gale", "areas": []},))
+    update = message("b", minutes=5, refers=[("a", 0)])
+    put(store, empty, update)
+    assert put(store, full) == Counts(stored=1)
+    assert put(store, full, empty) == Counts(unchanged=2)
+    assert rows(store)["a"].event == "gale" and replaced(store)["a"] == "b"
+
+
 def test_record_is_kept_whole(store: Store) -> None:
     record = message(
         "a", geometry={"type": "Point", "coordinates": [1.0, 2.0]}, geocodes=(("SAME", "006037"),), area="here",
