@@ -26,7 +26,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -202,7 +202,7 @@ class _Reader:
         mapping, listed = self.mapping, self.listed.get(native)
         if not mapping.lon:
             if listed:
-                self.stations[native] = listed
+                self.stations[native] = replace(listed, attributes=self._attributes(native))
             elif mapping.stations:
                 self.rejects.append(Reject(id=native, reason="not in the list of stations; its values are kept"))
             return
@@ -217,7 +217,13 @@ class _Reader:
             self.rejects.append(Reject(id=f"row {number} position", reason=f"{lon}, {lat} is not on the Earth"))
             return
         lon = lon - 360.0 if lon > 180 else lon
-        self.stations[native] = Station(id=native, lon=lon, lat=lat, name=name, elevation_m=height)
+        self.stations[native] = Station(
+            id=native, lon=lon, lat=lat, name=name, elevation_m=height, attributes=self._attributes(native)
+        )
+
+    def _attributes(self, native: str) -> dict[str, dict[str, float]]:
+        stages = self.mapping.stages.get(native)
+        return {"stages_m": stages} if stages else {}
 
 
 def _is_number(text: str) -> bool:
