@@ -24,11 +24,11 @@ from alerts.pack import PackRule
 from alerts.propose import Draft, draft_proposals, replaced
 from alerts.rule import Rule
 from data.errors import StaleLeader, TocsinError
-from data.model import Level
+from data.model import EventStatus, Level
 from data.regions import RegionIndex, load_regions
 from data.store.changes import note_change
 from data.store.engine import Store
-from data.store.tables import evaluation, level_snapshot, proposal, rule_state, rule_version, transition
+from data.store.tables import evaluation, event, level_snapshot, proposal, rule_state, rule_version, transition
 from layers.regions import RegionLevels, count_levels, nothing_watched, roll_up
 
 SNAPSHOT = 1  # the one row of level_snapshot
@@ -191,10 +191,13 @@ def _write(store: Store, index: RegionIndex, item: Evaluated, now: datetime, epo
     codes = index.code[item.rids]
     watched = after.watches
     firing, unknown = int((after.level > 0).sum()), int((after.unknown & watched).sum())
-    outcome = "error" if item.reason else "unknown" if unknown else "fired" if firing else "quiet"
-    if firing and not item.reason:
-        outcome = "fired"
-    drafts = draft_proposals(item.transitions, codes.tolist(), in_force_before=int((item.before.level > 0).sum()))
+    outcome = "error" if item.reason else "fired" if firing else "unknown" if unknown else "quiet"
+    with store.read() as connection:
+        revised, withdrawn = _retold(connection, item)
+    drafts = draft_proposals(
+        item.transitions, codes.tolist(), in_force_before=int((item.before.level > 0).sum()), revised=revised,
+        withdrawn=withdrawn,
+    )  # fmt: skip
     result = Outcome(
         rule=rule.key, outcome=outcome, watched=int(watched.sum()), firing=firing, unknown=unknown,
         transitions=len(item.transitions), proposals=len(drafts), seconds=item.seconds, reason=item.reason,
@@ -207,6 +210,29 @@ def _write(store: Store, index: RegionIndex, item: Evaluated, now: datetime, epo
         _keep_transitions(connection, rule, item.transitions, codes.tolist(), proposals, now)
         _keep_evaluation(connection, rule, result, now)
     return result
+
+
+def _retold(connection: Connection, item: Evaluated) -> tuple[set[int], set[int]]:
+    """Regions whose level changed because their event was revised, or deleted by its provider."""
+    revised: set[int] = set()
+    withdrawn: set[int] = set()
+    rule, before = item.item.rule, item.before
+    rows = [row for row, name in enumerate(item.compiled.names) if rule.inputs[name].source == "events"]
+    for moved in item.transitions if rows else ():
+        if moved.to_level == moved.from_level or moved.from_level == Level.NONE:
+            continue
+        row = max(rows, key=lambda one: float(np.nan_to_num(before.value[one, moved.index], neginf=-99.0)))
+        known = int(before.behind[row, moved.index])
+        if known < 0:
+            continue
+        source, _, native = before.names[known].partition("/")
+        same = sa.and_(event.c.source == source, event.c.id == native)
+        found = connection.execute(sa.select(event.c.status, event.c.magnitude).where(same)).first()
+        if found is None or found.status == EventStatus.DELETED.value:
+            withdrawn.add(moved.index)
+        elif found.magnitude != before.value[row, moved.index]:
+            revised.add(moved.index)
+    return revised, withdrawn
 
 
 def _write_failure(store: Store, rule: Rule, now: datetime, epoch: int | None, reason: str) -> Outcome:

@@ -236,12 +236,23 @@ def _reading(compiled: Compiled, state: State, index: int, row: int, now: dateti
     behind = int(state.behind[row, index])
     known = state.names[behind] if 0 <= behind < len(state.names) else ""
     return Reading(
-        input=name, quantity=item.quantity, unit=item.unit, how=how(item),
-        value=value if np.isfinite(value) else None, at_most=limit if np.isfinite(limit) else None, nothing=value == -np.inf, observed_at=observed_at,
-        age_s=age, max_age_s=max_age, valid_share=share, min_valid_share=min_share, watched=watched,
-        usable=not missing, missing=missing,
+        input=name,
+        quantity=item.quantity,
+        unit=item.unit,
+        how=how(item),
+        value=value if np.isfinite(value) else None,
+        at_most=limit if np.isfinite(limit) else None,
+        nothing=value == -np.inf,
+        observed_at=observed_at,
+        age_s=age,
+        max_age_s=max_age,
+        valid_share=share,
+        min_valid_share=min_share,
+        watched=watched,
+        usable=not missing,
+        missing=missing,
         behind=find(rule, name, known, observed_at) if find and known else None,
-    )  # fmt: skip
+    )
 
 
 def how(item: RuleInput) -> str:
