@@ -26,7 +26,7 @@ class Settings:
     locale: str = "en"
     packs: tuple[str, ...] = ("world", "cn", "us")
     web_workers: int = 2
-    web_threads: int = 64
+    web_threads: int = 600
     behind_tls: bool = False
     proxy_hops: int = 0
     allow_hosts: tuple[str, ...] = ()  # host or host:port of feeds on private networks
@@ -104,7 +104,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         locale=locale,
         packs=packs,
         web_workers=number("web_workers", 2, 1, 64),
-        web_threads=number("web_threads", 64, 2, 2000),
+        web_threads=number("web_threads", 600, 2, 2000),
         behind_tls=text("behind_tls", "false").lower() in ("1", "true", "yes"),
         proxy_hops=number("proxy_hops", 0, 0, 5),
         allow_hosts=words("allow_hosts"),

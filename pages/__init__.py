@@ -1,0 +1,1 @@
+"""The human face; `pages.application` puts it together."""

@@ -161,7 +161,7 @@ def words(t: Translate) -> dict[str, str]:
         "engine_late": t("Rules have not been evaluated since {time}. Levels are unknown."),
         "engine_never": t("Rules have not been evaluated yet. Levels are unknown."),
         "more_raised": t("{n} more regions are higher"),
-        "now_unknown": t("{n} regions are now unknown"),
+        "now_unknown": t("{n} more regions are unknown"),
         "lowered": t("{n} regions are lower"),
         "no_webgl": t("This browser cannot draw the map (WebGL 2 is missing). The same facts as tables:"),
         "table_regions": t("Regions at a level or unknown"),

@@ -1,0 +1,233 @@
+"""Tocsin: composition and the command line. Everything else lives in its own folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.clock import parse_time, utc_now
+from data.errors import ConfigError, TocsinError
+from data.settings import ROOT, Settings, read_settings
+
+if TYPE_CHECKING:
+    from dash import Dash
+    from flask import Flask
+
+    from data.store.engine import Store
+
+RULE_PERIOD = timedelta(seconds=10)
+WATCHDOG_EVERY_S = 5.0
+FEED_PATIENCE = timedelta(minutes=5)
+
+
+def open_migrated(settings: Settings) -> Store:
+    """The store, brought to this version."""
+    from data.store.engine import open_store
+    from data.store.migrate import migrate
+
+    store = open_store(settings.url)
+    store.wait_ready()
+    migrate(store)
+    return store
+
+
+def build_web(settings: Settings) -> tuple[Dash, Flask]:
+    """The web process: Dash pages, machine API and guard on one Flask server."""
+    import api
+    from access.guard import install_guard
+    from ingest import build_sources
+    from ingest.health import feed_health
+    from pages.application import build_pages
+
+    store = open_migrated(settings)
+    specs = tuple(source.spec for source in build_sources(settings))
+    dash_app = build_pages(store, settings, specs=specs, feed_health=feed_health)
+    server = dash_app.server
+    api.register(server, store, settings)
+    install_guard(server, dash_app, store, settings)
+    return dash_app, server
+
+
+def serve_web(settings: Settings) -> int:
+    """Serve until told to stop."""
+    from pages.serve import serve
+
+    return serve(lambda: build_web(settings)[1], settings)
+
+
+def run_engine(settings: Settings, stop: threading.Event) -> int:
+    """Schedule, ingest and rules, while this process leads."""
+    from datetime import datetime
+
+    from alerts.evaluate import evaluate_all
+    from alerts.pack import load_rules
+    from ingest import build_sources
+    from ingest.schedule import Engine
+
+    store = open_migrated(settings)
+    rules = load_rules(settings.rule_paths)
+
+    def evaluate(now: datetime, epoch: int) -> None:
+        evaluate_all(store, settings.home, settings.base_dir, rules, now, epoch=epoch)
+
+    Engine(settings, store, build_sources(settings), evaluate, period=RULE_PERIOD).run_forever(stop)
+    return 0
+
+
+def run_dispatch(settings: Settings, stop: threading.Event) -> int:
+    """Watch the engine from outside, and deliver what the operator must hear of."""
+    from alerts.ledger import work
+    from alerts.watchdog import find_causes, keep_notices, read_facts
+    from alerts.webhook_channel import WebhookChannel
+    from ingest.http import Http
+
+    store = open_migrated(settings)
+    channels = {"webhook": WebhookChannel(Http(allow_hosts=settings.allow_hosts).post)}
+    recipients = [("webhook", address) for address in settings.webhooks]
+    worker = f"{os.uname().nodename}:{os.getpid()}"
+    due = 0.0
+    while not stop.is_set():
+        now = utc_now()
+        if now.timestamp() >= due:
+            causes = find_causes(read_facts(store), now=now, period=RULE_PERIOD, patience=FEED_PATIENCE)
+            keep_notices(store, causes, recipients, now=now)
+            due = now.timestamp() + WATCHDOG_EVERY_S
+        if not work(store, channels, worker, now=now):
+            stop.wait(1.0)
+    return 0
+
+
+def run_everything(settings: Settings) -> int:
+    """Web, engine and dispatch, supervised by this process."""
+    from access.first_run import ensure_first_run
+    from data.supervise import supervise
+
+    store = open_migrated(settings)
+    token = ensure_first_run(store, utc_now())
+    store.close()
+    address = f"http://{settings.host}:{settings.port}"
+    if token:
+        print(
+            f"First run: open {address}/first-run/{token} to create the administrator (valid 24 hours).", flush=True
+        )
+    print(f"Tocsin is starting on {address}", flush=True)
+    script = str(ROOT / "app.py")
+    commands = {name: [sys.executable, script, name] for name in ("web", "engine", "dispatch")}
+    return supervise(commands, lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def run_doctor(settings: Settings, as_json: bool) -> int:
+    """What is missing or wrong, and how to mend it."""
+    from data.setup.doctor import report
+
+    return report(settings, as_json)
+
+
+def _until_stopped() -> threading.Event:
+    import signal
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, as the documents list it."""
+    top = argparse.ArgumentParser(prog="app.py", description="Multi-hazard watch and early warning")
+    commands = top.add_subparsers(dest="command")
+    for name, text in (
+        ("web", "serve the pages only"),
+        ("engine", "run schedule, ingest and rules only"),
+        ("dispatch", "run the watchdog and deliveries only"),
+    ):
+        commands.add_parser(name, help=text)
+    doctor = commands.add_parser("doctor", help="what is missing or wrong, and how to mend it")
+    doctor.add_argument("--json", action="store_true")
+    ingest = commands.add_parser("ingest", help="one run of a source")
+    ingest.add_argument("source")
+    ingest.add_argument("--from", dest="origin", metavar="PATH|URL")
+    ingest.add_argument("--at", metavar="TIME", help="received time to record, default now")
+    ingest.add_argument("--json", action="store_true")
+    rules = commands.add_parser("rules", help="rule packs").add_subparsers(dest="action", required=True)
+    check = rules.add_parser("check", help="every fault of rule files at once, with line numbers")
+    check.add_argument("paths", nargs="+", type=Path)
+    check.add_argument("--json", action="store_true")
+    evaluate = commands.add_parser("evaluate", help="levels and the why, without writing")
+    evaluate.add_argument("--at", metavar="TIME")
+    evaluate.add_argument("--rules", type=Path, action="append", default=[])
+    evaluate.add_argument("--region", metavar="CODE")
+    evaluate.add_argument("--json", action="store_true")
+    user = commands.add_parser("user", help="accounts").add_subparsers(dest="action", required=True)
+    from access.command import add_arguments
+
+    add_arguments(user)
+    audit = commands.add_parser("audit", help="the audit chain").add_subparsers(dest="action", required=True)
+    audit.add_parser("verify", help="check the hash chain").add_argument("--json", action="store_true")
+    return top
+
+
+def run_command(options: argparse.Namespace, settings: Settings) -> int:
+    """Carry out one parsed command."""
+    match options.command:
+        case None:
+            return run_everything(settings)
+        case "web":
+            return serve_web(settings)
+        case "engine":
+            return run_engine(settings, _until_stopped())
+        case "dispatch":
+            return run_dispatch(settings, _until_stopped())
+        case "doctor":
+            return run_doctor(settings, options.json)
+        case "ingest":
+            from ingest.command import main as ingest_main
+
+            return ingest_main(settings, options.source, options.origin, options.json, _time(options.at))
+        case "rules":
+            from alerts.command import check_main
+
+            return check_main(options.paths, options.json)
+        case "evaluate":
+            from alerts.command import evaluate_main
+
+            paths = options.rules or list(settings.rule_paths)
+            return evaluate_main(settings, paths, _time(options.at) or utc_now(), options.region, options.json)
+        case "user":
+            from access.command import main as user_main
+
+            return user_main(open_migrated(settings), options, settings)
+        case _:
+            from access.command import verify_main
+
+            return verify_main(open_migrated(settings), options.json)
+
+
+def _time(text: str | None) -> Any:
+    try:
+        return parse_time(text) if text else None
+    except ValueError as error:
+        raise ConfigError([f"--at: {error}"]) from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; every failure is one clear line and a status other than 0."""
+    options = parser().parse_args(arguments)
+    try:
+        return run_command(options, read_settings(os.environ))
+    except ConfigError as error:
+        print("\n".join(f"configuration: {fault}" for fault in error.faults), file=sys.stderr)
+        return 2
+    except TocsinError as error:
+        print(str(error), file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

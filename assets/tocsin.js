@@ -1,0 +1,128 @@
+/** What the pages do in the browser without asking the server: theme, clocks, panes, layer switches, keys. */
+(function () {
+  "use strict";
+  const noUpdate = () => window.dash_clientside.no_update;
+  const LAYERS = ["regions", "events", "stations", "warnings", "field", "survey"];
+
+  /** @param {"light"|"dark"} scheme */
+  function setMapTheme(scheme) {
+    document.documentElement.dataset.theme = scheme;
+    if (document.getElementById("map-command") !== null || document.querySelector("[data-tocsin-map]")) {
+      window.dash_clientside.set_props("map-command", { data: { type: "theme", value: scheme } });
+    }
+  }
+
+  /** Theme: the person's choice in this browser, else the system's; the button turns it over. */
+  function theme(clicks, stored) {
+    const system = window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    let scheme = stored === "dark" || stored === "light" ? stored : system;
+    const pressed = window.dash_clientside.callback_context.triggered.some((t) => t.prop_id === "theme.n_clicks" && t.value);
+    if (pressed) scheme = scheme === "dark" ? "light" : "dark";
+    setMapTheme(scheme);
+    return [scheme, pressed ? scheme : noUpdate()];
+  }
+
+  /** Both clocks; the zone is the office's, and its offset is always printed. */
+  function clockTexts(zone) {
+    const now = new Date();
+    const parts = (timeZone) =>
+      new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(now);
+    const offset = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "longOffset" })
+      .formatToParts(now).find((part) => part.type === "timeZoneName").value.replace("GMT", "") || "+00:00";
+    return [`${parts(zone)} ${offset}`, `${parts("UTC")} UTC`];
+  }
+
+  let ticking = false;
+  function clocks(_ticks, zone) {
+    if (!ticking) {
+      ticking = true;
+      setInterval(() => {
+        const [here, utc] = clockTexts(zone);
+        const first = document.getElementById("clock-local");
+        const second = document.getElementById("clock-utc");
+        if (first) first.textContent = here;
+        if (second) second.textContent = utc;
+      }, 1000);
+    }
+    return clockTexts(zone);
+  }
+
+  /** Marks the page's own link. */
+  function active(pathname) {
+    for (const link of document.querySelectorAll("a.nav")) {
+      if (new URL(link.href).pathname === pathname) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    return pathname;
+  }
+
+  /** On a narrow screen one pane is shown at a time; on a wide one the buttons open and close the drawer. */
+  function pane(_list, _map, _layers, view) {
+    const id = window.dash_clientside.callback_context.triggered_id;
+    const wanted = { "show-list": "list", "show-map": "map", "show-layers": "layers" }[id] || "list";
+    window.setTimeout(() => window.dispatchEvent(new Event("resize")), 60);
+    return wanted === view && wanted === "layers" ? "list" : wanted;
+  }
+
+  function layers(...values) {
+    const visible = {}, opacity = {};
+    LAYERS.forEach((key, place) => {
+      visible[key] = Boolean(values[place]);
+      opacity[key] = values[place + LAYERS.length] / 100;
+    });
+    return { type: "layers", visible, opacity };
+  }
+
+  const choose_field = (value) => ({ type: "field", step: value ? Number(value) : null });
+  const choose_survey = (value) => ({ type: "survey", dataset: value ? Number(value) : null });
+
+  /** j and k walk the list, Escape goes back, ? lists the keys. */
+  function walk(step) {
+    const rows = [...document.querySelectorAll(".side .row:not(.flat)")].filter((row) => row.offsetParent !== null);
+    const at = rows.indexOf(document.activeElement);
+    const next = rows[Math.min(rows.length - 1, Math.max(0, at + step))];
+    if (next) next.focus();
+  }
+
+  document.addEventListener("keydown", (press) => {
+    const field = press.target.closest && press.target.closest("input, textarea, select, [contenteditable]");
+    if (field || press.ctrlKey || press.metaKey || press.altKey) return;
+    const click = (id) => document.getElementById(id) && document.getElementById(id).click();
+    if (press.key === "j") walk(1);
+    else if (press.key === "k") walk(-1);
+    else if (press.key === "Escape") click("why-close");
+    else if (press.key === "l") click("show-layers");
+    else if (press.key === "m") { const map = document.querySelector("#map canvas"); if (map) map.focus(); }
+    else if (press.key === "?") window.dash_clientside.set_props("keys", { opened: true });
+    else return;
+    press.preventDefault();
+  });
+
+  /** A session that has ended shows the sign-in page, instead of a screen that quietly stops changing. */
+  const send = window.fetch;
+  window.fetch = async function signedOut(...request) {
+    const answer = await send.apply(this, request);
+    if (answer.status === 401 && new URL(answer.url, window.location).origin === window.location.origin) {
+      window.location.assign("/login?next=" + encodeURIComponent(window.location.pathname));
+    }
+    return answer;
+  };
+
+  // Chromium keeps the boxes of missing glyphs in fixed bars when a part of a font arrives late: lay out anew.
+  document.fonts.addEventListener("loadingdone", () => {
+    const style = document.documentElement.style;
+    style.fontKerning = style.fontKerning === "normal" ? "auto" : "normal";
+  });
+
+  document.addEventListener("click", (press) => {
+    const link = press.target.closest && press.target.closest("#language");
+    if (!link) return;
+    press.preventDefault();
+    document.cookie = `tocsin_lang=${new URL(link.href).searchParams.get("lang")}; path=/; max-age=31536000; SameSite=Lax`;
+    window.location.reload();
+  });
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    tocsin: { theme, clocks, active, pane, layers, choose_field, choose_survey },
+  });
+})();

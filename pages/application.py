@@ -1,0 +1,97 @@
+"""The human face: one Dash application, its pages in a visible list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash
+from dash import Dash, Input, Output, State, dcc, html
+
+from access.guard import csrf_cookie_name, needs
+from access.people import current
+from data.settings import ROOT, Settings
+from data.store.engine import Store
+from data.text import translator
+from pages import about, feeds, watch
+from pages._context import Context, FeedHealth, SourceManifest
+from pages._facts import FactReader
+from pages._locale import locale_of
+from pages._shell import shell, status
+
+PAGES = (watch, feeds, about)
+
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}
+<link rel="stylesheet" href="/assets/vendor/fonts.css">
+<link rel="stylesheet" href="/assets/vendor/fonts-zh.css"></head>
+<body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
+</html>"""
+
+
+def build_pages(
+    store: Store, settings: Settings, *, specs: Sequence[SourceManifest], feed_health: FeedHealth
+) -> Dash:
+    """The Dash application with every page and callback; the guard is put on afterwards."""
+    dash_app = Dash(
+        "tocsin",
+        title="Tocsin",
+        update_title="",
+        assets_folder=str(ROOT / "assets"),
+        assets_ignore=r"^(?!entry\.mjs$).*\.mjs$",  # modules are imported by the entry; ignored files are served
+        assets_path_ignore=["vendor", "bundle"],
+        suppress_callback_exceptions=True,
+        index_string=INDEX,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+        compress=False,
+        csrf_token_name=csrf_cookie_name(settings),
+    )
+    context = Context(store=store, settings=settings, sources=specs, feed_health=feed_health)
+    facts = FactReader(context)
+    dash_app.layout = lambda: _layout(context)
+    _register_frame(dash_app, context, facts)
+    for page in PAGES:
+        page.register(dash_app, context, facts)
+    return dash_app
+
+
+def _layout(context: Context) -> Any:
+    locale = locale_of(context)
+    return shell(
+        translator(locale),
+        locale,
+        str(context.settings.zone),
+        current().email,
+        [(page.PATH, page.TITLE) for page in PAGES],
+    )
+
+
+def _register_frame(dash_app: Dash, context: Context, facts: FactReader) -> None:
+    @dash_app.callback(Output("page", "children"), Input("address", "pathname"), State("address", "search"))
+    @needs("watch.view")
+    def show(pathname: str, _search: str) -> Any:
+        t = translator(locale_of(context))
+        for page in PAGES:
+            if pathname == page.PATH:
+                return page.layout(context, t, locale_of(context))
+        return html.Div([html.H1(t("No such page")), dcc.Link(t("Watch"), href="/")], className="prose")
+
+    @dash_app.callback(Output("status", "children"), Input("tick", "n_intervals"))
+    @needs("watch.view")
+    def refresh(_ticks: int | None) -> Any:
+        return status(facts(), translator(locale_of(context)))
+
+    namespace = dash.ClientsideFunction
+    dash_app.clientside_callback(
+        namespace("tocsin", "theme"),
+        Output("provider", "forceColorScheme"), Output("scheme", "data"),
+        Input("theme", "n_clicks"), State("scheme", "data"),
+    )  # fmt: skip
+    dash_app.clientside_callback(
+        namespace("tocsin", "clocks"), Output("clock-local", "children"), Output("clock-utc", "children"),
+        Input("tick", "n_intervals"), State("clocks", "data-zone"),
+    )  # fmt: skip
+    dash_app.clientside_callback(
+        namespace("tocsin", "active"), Output("navs", "data-active"), Input("address", "pathname")
+    )

@@ -1,0 +1,146 @@
+"""Watch: what is worst, what changed, what is not known, what comes next; and why any region has its colour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+
+from access.guard import needs
+from alerts.why import explain
+from data.text import Translate, translator
+from pages import _layers, _list, _thing, _why
+from pages._context import Context
+from pages._facts import FactReader
+from pages._locale import locale_of
+from pages._map import connect_map, map_view
+
+PATH, TITLE = "/", "Watch"
+
+
+def layout(context: Context, t: Translate, locale: str) -> Any:
+    """Map over everything, the layers drawer on its left, the list on its right."""
+    return html.Div(
+        className="watch",
+        id="watch",
+        **{"data-view": "list"},
+        children=[
+            html.Div(
+                className="switcher", role="tablist",
+                children=[
+                    html.Button(t("List"), id="show-list", className="switch", n_clicks=0),
+                    html.Button(t("Map"), id="show-map", className="switch", n_clicks=0),
+                    html.Button(t("Layers"), id="show-layers", className="switch", n_clicks=0),
+                ],
+            ),
+            html.Aside(_layers.drawer(t), className="drawer", id="drawer", **{"aria-label": t("Layers")}),
+            html.Section(
+                map_view(
+                    "map", regions=context.regions, locale=locale,
+                    zone=context.settings.zone, packs=context.settings.packs,
+                ),
+                className="stage", **{"aria-label": t("Map")},
+            ),
+            html.Aside(
+                className="side", id="side",
+                **{"aria-label": t("What matters now")},
+                children=[
+                    html.Div(id="why", className="why"),
+                    html.Div(id="list", className="list"),
+                ],
+            ),
+            dcc.Store(id="chosen"),
+            dcc.Interval(id="list-tick", interval=10_000),
+            _keys(t),
+        ],
+    )  # fmt: skip
+
+
+def _keys(t: Translate) -> Any:
+    rows = (
+        ("?", t("these keys")),
+        ("/", t("search a place")),
+        ("j k", t("down and up the list")),
+        ("Enter", t("why this colour")),
+        ("Esc", t("back to the list")),
+        ("m", t("to the map")),
+        ("l", t("layers")),
+        (".", t("latest time")),
+    )
+    return dmc.Modal(
+        id="keys", title=t("Keys"), opened=False,
+        children=html.Table(
+            [html.Tr([html.Td(html.Kbd(key)), html.Td(text)]) for key, text in rows], className="keys"
+        ),
+    )  # fmt: skip
+
+
+def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
+    """The callbacks of this page; each reads its inputs, calls one builder and returns."""
+
+    @dash_app.callback(
+        Output("list", "children"), Input("list-tick", "n_intervals"), Input("map-live", "data"),
+    )  # fmt: skip
+    @needs("watch.view")
+    def refresh_list(_ticks: int | None, _live: Any) -> Any:
+        locale = locale_of(context)
+        return _list.build(facts(), context, translator(locale), locale)
+
+    @dash_app.callback(
+        Output("chosen", "data"),
+        Input("map-event", "data"),
+        Input({"type": "region", "code": ALL, "place": ALL}, "n_clicks"),
+        Input("why-close", "n_clicks", allow_optional=True),
+        prevent_initial_call=True,
+    )
+    @needs("watch.view")
+    def choose(event: Any, clicks: list[int | None], _close: int | None) -> Any:
+        trigger = ctx.triggered_id
+        if trigger == "why-close":
+            return None
+        if isinstance(trigger, dict):
+            return {"type": "region", "code": trigger["code"]} if any(clicks) else no_update
+        if isinstance(event, dict) and event.get("type") in ("region", "event", "station", "warning"):
+            return event
+        return no_update
+
+    @dash_app.callback(
+        Output("why", "children"), Output("side", "className"),
+        Input("chosen", "data"), Input("map-live", "data"), Input("list-tick", "n_intervals"),
+    )  # fmt: skip
+    @needs("watch.view")
+    def show_why(chosen: Any, _live: Any, _ticks: int | None) -> Any:
+        if not isinstance(chosen, dict):
+            return [], "side"
+        locale = locale_of(context)
+        t, now = translator(locale), context.clock()
+        if chosen.get("type") == "region" and isinstance(chosen.get("code"), str):
+            if context.regions.by_code(chosen["code"]) is None:
+                return _thing.thing({}, context, t, now), "side explaining"
+            why = explain(context.store, context.settings.base_dir, chosen["code"], now)
+            return _why.region(why, context, t, locale, now), "side explaining"
+        return _thing.thing(chosen, context, t, now), "side explaining"
+
+    @dash_app.callback(Output("map-command", "data"), Input("chosen", "data"), prevent_initial_call=True)
+    @needs("watch.view")
+    def follow(chosen: Any) -> Any:
+        """Outline what was chosen; go there only when it was chosen in the list, never from the map itself."""
+        if not isinstance(chosen, dict):
+            return {"type": "select", "rid": None}
+        rid = context.regions.by_code(str(chosen.get("code", "")))
+        if rid is None:
+            return no_update
+        select = {"type": "select", "rid": rid}
+        if "lon" in chosen:
+            return select
+        return [select, {"type": "fly", "bbox": [float(edge) for edge in context.regions.bbox[rid]]}]
+
+    connect_map("map")
+    _layers.register(dash_app, context)
+    namespace = ClientsideFunction
+    dash_app.clientside_callback(
+        namespace("tocsin", "pane"), Output("watch", "data-view"),
+        Input("show-list", "n_clicks"), Input("show-map", "n_clicks"), Input("show-layers", "n_clicks"),
+        State("watch", "data-view"), prevent_initial_call=True,
+    )  # fmt: skip

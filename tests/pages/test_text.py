@@ -1,0 +1,73 @@
+"""Every message for people exists in Chinese, and no catalogue entry is stale."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from babel.messages.pofile import read_po
+
+from data.text import FOLDER, pick_locale, translator
+from pages._changes import CAUSES, KINDS
+from pages._layers import LAYERS
+from pages._levels import WORDS
+from pages._shell import LIGHT_WORDS
+from pages.application import PAGES
+from tests.conftest import ROOT
+
+
+def literals(path: Path) -> Iterator[str]:
+    """The texts given to a call of `t` or `words` in a module."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(func=ast.Name(id="t"), args=[ast.Constant(value=str(text)), *_]):
+                yield text
+
+
+def messages() -> set[str]:
+    """All that the pages say: literals, and the tables whose words pass through `t`."""
+    found = {text for path in (ROOT / "pages").glob("*.py") for text in literals(path)}
+    tables = [
+        *KINDS.values(),
+        *CAUSES.values(),
+        *WORDS.values(),
+        *LIGHT_WORDS.values(),
+        *(title for _, title, *_ in LAYERS),
+    ]
+    return found | set(tables) | {page.TITLE for page in PAGES}
+
+
+def catalogue() -> dict[str, str]:
+    with (FOLDER / "zh" / "tocsin.po").open("rb") as file:
+        return {str(entry.id): str(entry.string) for entry in read_po(file, locale="zh") if entry.id}
+
+
+def test_every_message_has_a_chinese_text() -> None:
+    translated = catalogue()
+    assert sorted(text for text in messages() if not translated.get(text)) == []
+
+
+def test_translation_keeps_the_blanks_of_its_message() -> None:
+    def blanks(text: str) -> list[str]:
+        return sorted(name for _, name, *_ in Formatter().parse(text) if name)
+
+    assert {text for text, chinese in catalogue().items() if blanks(text) != blanks(chinese)} == set()
+
+
+@pytest.mark.parametrize(
+    ("wished", "accepted", "expected"),
+    [
+        pytest.param("zh", "en", "zh", id="own choice"),
+        pytest.param("", "fr-FR, zh-CN;q=0.8, en;q=0.5", "zh", id="first language we speak"),
+        pytest.param("xx", "fr", "en", id="office's default"),
+    ],
+)
+def test_locale_is_picked_in_order(wished: str, accepted: str, expected: str) -> None:
+    assert pick_locale(wished, accepted, "en") == expected
+
+
+def test_unknown_message_stays_english() -> None:
+    assert translator("zh")("no such message in any catalogue") == "no such message in any catalogue"
