@@ -17,7 +17,8 @@ from data.regions import FINEST_FIRST, RegionIndex
 from data.store.tables import level_snapshot
 from layers.regions import RegionLevels, from_bytes
 
-MOST_LISTED = 2_000
+MOST_LISTED = 100  # with names, for lists
+MOST_MARKED = 2_000  # as points, for shapes on the map
 
 blueprint = Blueprint("levels", __name__)
 
@@ -38,7 +39,7 @@ def listed() -> Response:
     with api().store.read() as connection:
         row = connection.execute(sa.select(level_snapshot).limit(1)).one_or_none()
     if row is None:
-        return versioned(compact({"at": None, "counts": {}, "regions": [], "more": 0}))
+        return versioned(compact({"at": None, "counts": {}, "regions": [], "more": 0, "marks": [], "own": []}))
     body = api().memo.get(
         ("regions", row.at), lambda: compact(list_regions(row.levels, api().regions(), iso(row.at), row.counts))
     )
@@ -46,7 +47,11 @@ def listed() -> Response:
 
 
 def list_regions(packed: bytes, index: RegionIndex, at: str, counts: dict[str, Any]) -> dict[str, Any]:
-    """What is at a level or unknown: by level, then the finest kind first; cut with the number left out."""
+    """What is at a level or unknown: by level, then the finest kind first; cut with the number left out.
+
+    `marks` are rid, lon, lat, level and unknown of where levels come from; `own` are regions with others below them,
+    none of which explains what they show.
+    """
     found = from_bytes(packed[: len(index)])
     size = len(found.level)
     chosen = np.flatnonzero(found.watched & ((found.level > 0) | found.unknown))
@@ -64,14 +69,23 @@ def list_regions(packed: bytes, index: RegionIndex, at: str, counts: dict[str, A
             "lat": round(float(index.lat[rid]), 4),
             "level": int(found.level[rid]),
             "unknown": bool(found.unknown[rid]),
-            "deepest": bool(deepest[rid]),
         }
         for rid in chosen[:MOST_LISTED].tolist()
     ]
     leaves = np.bincount(index.parent_rid[index.parent_rid >= 0], minlength=len(index))[:size] == 0
     by_level = {"unwatched": int((leaves & ~found.watched).sum())} | dict(counts.get("by_level", {}))
-    more = max(0, len(chosen) - MOST_LISTED)
-    return {"at": at, "counts": {**counts, "by_level": by_level}, "regions": regions, "more": more}
+    marked = chosen[deepest[chosen] & (found.level[chosen] > 0)][:MOST_MARKED]
+    return {
+        "at": at,
+        "counts": {**counts, "by_level": by_level},
+        "regions": regions,
+        "more": max(0, len(chosen) - MOST_LISTED),
+        "marks": [
+            [rid, round(float(index.lon[rid]), 2), round(float(index.lat[rid]), 2), int(found.level[rid]),
+             int(found.unknown[rid])] for rid in marked.tolist()
+        ],
+        "own": chosen[deepest[chosen] & ~leaves[chosen]].tolist(),
+    }  # fmt: skip
 
 
 def _unexplained(found: RegionLevels, index: RegionIndex) -> NDArray[np.bool_]:

@@ -180,9 +180,8 @@ def wait_for(port: int) -> None:
 def report(clients: Clients, number: int, expected: int) -> None:
     if not clients.told:
         raise SystemExit("no message came")
-    print(
-        f"clients {number}, connected {clients.open} after {clients.refused} refusals, messages {len(clients.told)} of {expected}"
-    )
+    print(f"clients {number}, connected {clients.open} after {clients.refused} refusals")
+    print(f"messages {len(clients.told)} of {expected}")
     for name, values in (("message", clients.told), ("levels fetched", clients.fetched)):
         if values:
             spread = ", ".join(f"p{int(share * 100)} {quantile(values, share):.3f} s" for share in (0.5, 0.95, 0.99))

@@ -27,14 +27,14 @@ export class Announcer {
     const {words} = this;
     const was = new Map(before.regions.map((/** @type {any} */ region) => [region.rid, region]));
     const raised = after.regions.filter((/** @type {any} */ region) => region.level > (was.get(region.rid)?.level ?? 0));
-    const lost = after.regions.filter((/** @type {any} */ region) => region.unknown && !was.get(region.rid)?.unknown);
+    const lost = (after.counts.by_level?.unknown ?? 0) - (before.counts.by_level?.unknown ?? 0);
     const stays = new Map(after.regions.map((/** @type {any} */ region) => [region.rid, region]));
     const lowered = before.regions.filter((/** @type {any} */ region) => (stays.get(region.rid)?.level ?? 0) < region.level);
     const parts = raised.slice(0, NAMED).map((/** @type {any} */ region) => {
       return `${words.name(region)}: ${words.level(['none', 'blue', 'yellow', 'orange', 'red'][region.level])}`;
     });
     if (raised.length > NAMED) parts.push(words.say('more_raised', {n: raised.length - NAMED}));
-    if (lost.length) parts.push(words.say('now_unknown', {n: lost.length}));
+    if (lost > 0) parts.push(words.say('now_unknown', {n: lost}));
     if (lowered.length) parts.push(words.say('lowered', {n: lowered.length}));
     if (parts.length) this.say(parts.join('. '));
   }

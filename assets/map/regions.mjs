@@ -51,7 +51,7 @@ export class Regions {
     /** @type {[string, number, number][]} kind, first rid, end */
     this.kinds = view.config.kinds;
     /** @type {any} */
-    this.listed = {regions: [], counts: {}, at: null, more: 0};
+    this.listed = {regions: [], counts: {}, at: null, more: 0, marks: [], own: []};
     this.selected = -1;
     this.hovered = -1;
   }
@@ -138,8 +138,8 @@ export class Regions {
     const listed = await (await this.view.fetch(`/api/regions.json?v=${version}`)).json();
     const before = this.listed;
     this.listed = listed;
-    this.view.setData('marks', {type: 'FeatureCollection', features: listed.regions.filter(isMarked).map(toMark)});
-    this.markOwn(before.regions, listed.regions);
+    this.view.setData('marks', {type: 'FeatureCollection', features: listed.marks.map(toMark)});
+    this.markOwn(before.own, listed.own);
     this.view.announcer.levels(before, listed);
   }
 
@@ -165,9 +165,9 @@ export class Regions {
   }
 
   /** Regions that nothing below them explains keep their outline at every zoom. */
-  markOwn(/** @type {any[]} */ before, /** @type {any[]} */ after) {
-    const own = new Set(after.filter(({deepest}) => deepest).map(({rid}) => rid));
-    const was = new Set(before.filter(({deepest}) => deepest).map(({rid}) => rid));
+  markOwn(/** @type {number[]} */ before, /** @type {number[]} */ after) {
+    const was = new Set(before);
+    const own = new Set(after);
     for (const rid of was) if (!own.has(rid)) this.view.map?.setFeatureState(this.feature(rid), {own: false});
     for (const rid of own) if (!was.has(rid)) this.view.map?.setFeatureState(this.feature(rid), {own: true});
   }
@@ -220,13 +220,8 @@ export class Regions {
   }
 }
 
-/** A shape is drawn where the level comes from, not on everything above it. */
-function isMarked(/** @type {any} */ {deepest, level}) {
-  return deepest && level > 0;
-}
-
-/** A listed region as a point for its shape. */
-function toMark(/** @type {any} */ region) {
-  const {lon, lat, ...properties} = region;
-  return {type: 'Feature', id: region.rid, geometry: {type: 'Point', coordinates: [lon, lat]}, properties};
+/** Where a level comes from, as a point for its shape. */
+function toMark(/** @type {[number, number, number, number, number]} */ [rid, lon, lat, known, unknown]) {
+  const properties = {level: known, unknown: Boolean(unknown)};
+  return {type: 'Feature', id: rid, geometry: {type: 'Point', coordinates: [lon, lat]}, properties};
 }

@@ -26,7 +26,9 @@ def put(store: Store, packed: bytes, at: datetime) -> None:
 def test_levels_before_the_first_evaluation_are_empty(client: Any) -> None:
     answer = client.get("/api/levels.bin")
     assert (answer.status_code, answer.data) == (200, b"")
-    assert client.get("/api/regions.json").json == {"at": None, "counts": {}, "regions": [], "more": 0}
+    assert client.get("/api/regions.json").json == {
+        "at": None, "counts": {}, "regions": [], "more": 0, "marks": [], "own": [],
+    }  # fmt: skip
 
 
 def test_levels_are_the_bytes_of_the_snapshot(client: Any, store: Store, now: datetime) -> None:
@@ -42,7 +44,8 @@ def test_list_is_worst_first_and_says_where_a_level_comes_from(client: Any, stor
     put(store, RED_BELOW, now)
     body = client.get("/api/regions.json?v=1").json
     assert [row["code"] for row in body["regions"]] == ["CN-410105", "CN-4101", "CN-41", "AAA", "CN-410122"]
-    assert [row["deepest"] for row in body["regions"]] == [True, False, False, False, True]
+    assert body["marks"] == [[4, 113.66, 34.8, 4, 0]]
+    assert body["own"] == []
     assert [row["level"] for row in body["regions"]] == [4, 4, 4, 4, 0]
     assert body["regions"][4]["unknown"] is True
     assert body["counts"]["by_level"] == {"red": 1, "unknown": 1, "unwatched": 1}
@@ -59,3 +62,10 @@ def test_new_snapshot_replaces_the_list(client: Any, store: Store, now: datetime
 def test_snapshot_of_another_set_up_is_cut_to_the_regions_there_are(client: Any, store: Store, now: datetime) -> None:
     put(store, np.full(20, 4, dtype=np.uint8).tobytes(), now)
     assert len(client.get("/api/regions.json").json["regions"]) == 6
+
+
+def test_level_that_nothing_below_explains_is_the_regions_own(client: Any, store: Store, now: datetime) -> None:
+    put(store, bytes([3, 16, 3, 0, 0, 0]), now)
+    body = client.get("/api/regions.json").json
+    assert body["own"] == [2]  # the province, not the country above it
+    assert [mark[0] for mark in body["marks"]] == [2]

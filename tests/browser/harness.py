@@ -159,7 +159,7 @@ def fill(store: Store, index: RegionIndex, now: datetime) -> None:
         [(113.66, 34.76, 6.4, 0.1), (113.3, 34.4, 4.2, 0.2), (114.3, 34.8, 1.0, 0.1), (113.9, 35.3, 5.2, 9),
          (-95.4, 29.8, 3.4, 0.1), (-94.9, 30.2, None, 0.1)]
     ):  # fmt: skip
-        row = {"id": f"s{i}", "name": f"Gauge {i}", "lon": lon, "lat": lat, "attributes": {"stages": stages}}
+        row = {"id": f"s{i}", "name": f"Gauge {i}", "lon": lon, "lat": lat, "attributes": {"stages_m": stages}}
         put_station(store, row, value, now - timedelta(hours=hours), "good" if value is not None else "missing")
     ring = [[111.5, 33.0], [115.5, 33.0], [115.5, 35.8], [111.5, 35.8], [111.5, 33.0]]
     put_warning(store, {"key": "w1", "level": 3, "geometry": {"type": "Polygon", "coordinates": [ring]}}, now)
