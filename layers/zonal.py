@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
@@ -24,7 +24,7 @@ from data.grid import Axis, Segment, grid_digest, is_even, row_edges, segments
 from data.store.archive import write_durable
 from layers.layer import RegionValues
 
-BATCH = 256  # regions given to exactextract at a time: bounds the memory of a build
+BATCH = 128  # regions given to exactextract at a time: bounds the memory of a build
 FORMAT = 1  # of the cached file; part of its name
 STATISTICS = ("mean", "sum", "max", "min", "percentile", "share_above")
 
@@ -80,22 +80,19 @@ def build_weights(lon: Axis, lat: Axis, rids: NDArray[np.int32], geometries: NDA
     """
     import shapely
 
-    edges, ny, nx = row_edges(lat), lat.size, lon.size
-    even = is_even(lat)
-    areas = shapely.area(geometries)
-    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
+    edges, even = row_edges(lat), is_even(lat)
+    bounds, areas = shapely.bounds(geometries), shapely.area(geometries)
+    parts: list[_Part] = []
     for segment in segments(lon):
         for shift in (0.0, -360.0, 360.0):
-            bounds = shapely.bounds(geometries)
             near = (bounds[:, 0] + shift < segment.east) & (bounds[:, 2] + shift > segment.west)
             near &= (bounds[:, 1] < edges[0]) & (bounds[:, 3] > edges[-1])
             chosen = np.flatnonzero(near)
             for start in range(0, chosen.size, BATCH):
                 batch = chosen[start : start + BATCH]
                 shapes = _prepare(geometries[batch], shift, None if even else edges)
-                south, north = (float(edges[-1]), float(edges[0])) if even else (0.0, float(ny))
-                parts += _coverage(shapes, batch, segment, (south, north), ny, nx)
-    return _pack(parts, rids, areas, lon, lat, edges)
+                parts += _coverage(shapes, batch, segment, edges, even, lon.size)
+    return _pack(parts, rids, areas, lon, lat)
 
 
 def _prepare(shapes: NDArray[np.object_], shift: float, edges: Axis | None) -> NDArray[np.object_]:
@@ -157,62 +154,72 @@ def _bend_ring(ring: Any, edges: Axis) -> Any:
     return shapely.linearrings(np.concatenate([bent, bent[:1]]))
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What one block of columns has of one region: runs of whole cells, cells on the border, and the area covered."""
+
+    region: int
+    run_first: NDArray[np.int64]
+    run_length: NDArray[np.int64]
+    edge_cell: NDArray[np.int64]
+    edge_weight: NDArray[np.float32]
+    covered: float
+
+
 def _coverage(
-    shapes: NDArray[np.object_],
-    regions: NDArray[np.intp],
-    segment: Segment,
-    rows: tuple[float, float],
-    ny: int,
-    nx: int,
-) -> list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
-    """(region, cell, share) of one block of columns."""
+    shapes: NDArray[np.object_], regions: NDArray[np.intp], segment: Segment, edges: Axis, even: bool, nx: int
+) -> Iterator[_Part]:
+    """Parts of regions in one block of columns; each is coded as it comes, so that a large one costs little."""
     import geopandas
     from exactextract import exact_extract
     from exactextract.raster import NumPyRasterSource
 
-    width = segment.last - segment.first
-    blank = np.zeros((ny, width), np.uint8)
-    raster = NumPyRasterSource(blank, segment.west, rows[0], segment.east, rows[1])
+    ny, width = edges.size - 1, segment.last - segment.first
+    south, north = (float(edges[-1]), float(edges[0])) if even else (0.0, float(ny))
+    raster = NumPyRasterSource(np.zeros((ny, width), np.uint8), segment.west, south, segment.east, north)
     frame = geopandas.GeoDataFrame(geometry=shapes, crs=4326)
     table = exact_extract(raster, frame, ["cell_id", "coverage"], output="pandas")
-    found = []
-    for region, cells, shares in zip(regions, table["cell_id"], table["coverage"], strict=True):
-        cell = np.asarray(cells, np.int64)
-        flat = cell // width * nx + cell % width + segment.first
-        found.append((np.full(flat.size, region, np.int64), flat, np.asarray(shares, np.float32)))
-    return found
+    area = -np.diff(edges) * (segment.east - segment.west) / width
+    for region, cells, shares in zip(regions.tolist(), table["cell_id"], table["coverage"], strict=True):
+        local, share = np.asarray(cells, np.int64), np.asarray(shares, np.float32)
+        row, column = np.divmod(local, width)
+        yield _code(region, row * nx + column + segment.first, share, area[row], nx)
 
 
-def _pack(
-    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]],
-    rids: NDArray[np.int32], areas: NDArray[np.float64], lon: Axis, lat: Axis, edges: Axis,
-) -> Weights:  # fmt: skip
-    """Sort by region and cell, and code the full cells as runs."""
-    nx, count = lon.size, rids.size
-    step = float(np.median(np.diff(lon)))
-    empty = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
-    region, cell, share = (np.concatenate(column) for column in zip(*(parts or [empty]), strict=True))
-    kept = share > 0
-    region, cell, share = region[kept], cell[kept], share[kept]
-    order = np.lexsort((cell, region))
-    region, cell, share = region[order], cell[order], share[order]
-    height = -np.diff(edges)
-    covered = np.bincount(region, share * height[cell // nx] * step, minlength=count)
-    full = share >= 1.0
-    inner_region, inner = region[full], cell[full]
+def _code(
+    region: int, cell: NDArray[np.int64], share: NDArray[np.float32], area: NDArray[np.float64], nx: int
+) -> _Part:
+    covered = float(np.dot(share.astype(np.float64), area))
+    full, partial = share >= 1.0, (share > 0) & (share < 1.0)
+    inner = np.sort(cell[full])
     starts = np.ones(inner.size, np.bool_)
-    starts[1:] = (np.diff(inner) != 1) | (np.diff(inner_region) != 0) | (inner[1:] % nx == 0)
+    starts[1:] = (np.diff(inner) != 1) | (inner[1:] % nx == 0)
     place = np.flatnonzero(starts)
-    number = np.arange(count + 1)
+    length = np.diff(np.append(place, inner.size))
+    return _Part(region, inner[place], length, cell[partial], share[partial], covered)
+
+
+def _pack(parts: list[_Part], rids: NDArray[np.int32], areas: NDArray[np.float64], lon: Axis, lat: Axis) -> Weights:
+    """The parts in order of regions."""
+    parts = sorted(parts, key=lambda part: part.region)
+    covered, runs, borders = (np.zeros(rids.size) for _ in range(3))
+    for part in parts:
+        covered[part.region] += part.covered
+        runs[part.region] += part.run_first.size
+        borders[part.region] += part.edge_cell.size
+
+    def joined(name: str, kind: Any) -> NDArray[Any]:
+        return np.concatenate([np.empty(0, kind), *(getattr(part, name) for part in parts)]).astype(kind)
+
     return Weights(
         rid=rids,
-        inside=np.divide(covered, areas, out=np.zeros(count), where=areas > 0).clip(0.0, 1.0),
-        run_at=np.searchsorted(inner_region[place], number).astype(np.int64),
-        run_first=inner[place].astype(np.int32),
-        run_length=np.diff(np.append(place, inner.size)).astype(np.int32),
-        edge_at=np.searchsorted(region[~full], number).astype(np.int64),
-        edge_cell=cell[~full].astype(np.int32),
-        edge_weight=share[~full],
+        inside=np.divide(covered, areas, out=np.zeros(rids.size), where=areas > 0).clip(0.0, 1.0),
+        run_at=np.append(0, np.cumsum(runs)).astype(np.int64),
+        run_first=joined("run_first", np.int32),
+        run_length=joined("run_length", np.int32),
+        edge_at=np.append(0, np.cumsum(borders)).astype(np.int64),
+        edge_cell=joined("edge_cell", np.int32),
+        edge_weight=joined("edge_weight", np.float32),
         lat=np.asarray(lat, np.float64),
         lon=np.asarray(lon, np.float64),
     )
