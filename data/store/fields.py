@@ -297,6 +297,15 @@ def trim(store: Store, home: Path, quantity: str, keep: timedelta, now: datetime
     return len(names)
 
 
+def roll(store: Store, home: Path, now: datetime, *, keep: timedelta, epoch: int | None = None) -> int:
+    """Trim every quantity to `keep` and clean up behind; for the engine, now and then. Returns steps dropped."""
+    with store.read() as connection:
+        quantities = list(connection.execute(sa.select(field_step.c.quantity).distinct()).scalars())
+    dropped = sum(trim(store, home, quantity, keep, now, epoch=epoch) for quantity in sorted(quantities))
+    clean(store, home, now)
+    return dropped
+
+
 def clean(store: Store, home: Path, now: datetime, *, older_than: timedelta = timedelta(hours=1)) -> int:
     """Remove groups that no row names and that nothing has touched for a while. Returns how many."""
     root, limit, removed = home / FOLDER, (now - older_than).timestamp(), 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +18,22 @@ from data.errors import StoreError
 from data.grid import fractional_column, fractional_row, grid_digest, is_global, normalise, segments
 from data.model import FieldStep
 from data.store.changes import read_changes, read_versions
-from data.store.engine import Store
-from data.store.fields import FOLDER, FieldSink, clean, find_step, find_steps, open_step, overviews, trim
+from data.store.engine import Store, open_store
+from data.store.fields import (
+    FOLDER,
+    FieldSink,
+    clean,
+    find_step,
+    find_steps,
+    open_step,
+    overviews,
+    roll,
+    trim,
+    values_digest,
+)
 from data.store.sink import Counts, PutContext
 
+ROOT = Path(__file__).resolve().parents[2]
 VALID_AT = datetime(2026, 3, 1, 11, tzinfo=UTC)
 
 
@@ -145,6 +160,66 @@ def test_trim_drops_rows_and_files_of_old_steps(store: Store, home: Path) -> Non
     with store.read() as connection:
         assert [row.valid_at for row in find_steps(connection)] == days[:2]
     assert len(groups(home)) == 2
+
+
+def test_roll_trims_every_quantity(store: Store, home: Path) -> None:
+    old = VALID_AT - timedelta(days=9)
+    keep(store, home, step(size=16), step(old, size=16, seed=1), step(old, size=16, seed=2, quantity="wind_gust"))
+    assert roll(store, home, VALID_AT, keep=timedelta(days=7)) == 2
+    with store.read() as connection:
+        assert [row.valid_at for row in find_steps(connection)] == [VALID_AT]
+
+
+WRITER = """
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+import numpy as np
+from data.model import FieldStep
+from data.store.engine import open_store
+from data.store.fields import FieldSink
+from data.store.sink import PutContext
+
+home, store, sink = Path(sys.argv[1]), open_store(sys.argv[2]), FieldSink()
+start = datetime(2026, 3, 1, tzinfo=UTC)
+for number in range(10_000):
+    values = np.random.default_rng(number).random((700, 700), dtype=np.float32)
+    at = start + timedelta(minutes=number)
+    axis = np.arange(700) * 0.01
+    step = FieldStep(quantity="rain", unit="mm", valid_at=at, run_at=at, lon=axis, lat=50 - axis, values=values)
+    context = PutContext(source="s", payload_id=1, received_at=at, home=home)
+    prepared = sink.prepare(context, [step])
+    with store.write() as connection:
+        sink.put(connection, context, prepared)
+    print(number, flush=True)
+"""
+
+
+def test_every_acknowledged_step_is_whole_after_kill(sqlite_url: str, home: Path) -> None:
+    delay = np.random.default_rng(3)
+    for _ in range(3):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(home), sqlite_url], stdout=subprocess.PIPE, cwd=ROOT, text=True
+        )
+        assert writer.stdout is not None
+        for _line in range(int(delay.integers(3, 8))):  # new ones, or unchanged ones of the last life
+            last = int(writer.stdout.readline())
+        writer.send_signal(signal.SIGKILL)
+        rest = writer.stdout.read().split()
+        writer.stdout.close()
+        writer.wait()
+        last = max([last, *map(int, rest)])
+        opened = open_store(sqlite_url)
+        with opened.read() as connection:
+            rows = find_steps(connection)
+        assert len(rows) >= last + 1
+        for row in rows:
+            assert values_digest(open_step(home, row).values) == row.digest
+        opened.close()
+    opened = open_store(sqlite_url)
+    clean(opened, home, datetime.now(UTC) + timedelta(hours=2))
+    assert len(groups(home)) == len(rows)
+    opened.close()
 
 
 def test_missing_group_is_a_store_error(store: Store, home: Path) -> None:
