@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,9 +226,27 @@ class _Told:
     below: Bools
 
 
-def step(
-    compiled: Compiled, state: State, inputs: Inputs, now: datetime | float
-) -> tuple[State, tuple[Transition, ...]]:
+class Transitions(Sequence[Transition]):
+    """What changed in one step; each is made when it is asked for, so that much movement costs a step nothing."""
+
+    def __init__(self, compiled: Compiled, before: State, after: State, indexes: NDArray[np.intp], at: float) -> None:
+        self._compiled, self._before, self._after = compiled, before, after
+        self._indexes, self._at = indexes, at
+
+    def __len__(self) -> int:
+        return len(self._indexes)
+
+    @overload
+    def __getitem__(self, place: int) -> Transition: ...
+    @overload
+    def __getitem__(self, place: slice) -> Transitions: ...
+    def __getitem__(self, place: int | slice) -> Transition | Transitions:
+        if isinstance(place, slice):
+            return Transitions(self._compiled, self._before, self._after, self._indexes[place], self._at)
+        return _transition(self._compiled, self._before, self._after, int(self._indexes[place]), self._at)
+
+
+def step(compiled: Compiled, state: State, inputs: Inputs, now: datetime | float) -> tuple[State, Transitions]:
     """Advance a rule by one evaluation.
 
     Parameters
@@ -244,7 +263,7 @@ def step(
     -------
     state : State
         A new value; the arguments are unchanged.
-    transitions : tuple of Transition
+    transitions : Transitions
         Regions whose shown phase or level is not what it was. The first evaluation of a region that has no level and
         is not pending is no transition.
     """
@@ -282,7 +301,7 @@ def step(
     )  # fmt: skip
     told_of = changed & (~first | (level > 0) | (phase == Phase.PENDING))
     indexes = np.flatnonzero(told_of & (region_watched | (level > 0) | (state.level > 0)))
-    return after, tuple(_transition(compiled, state, after, int(index), at) for index in indexes)
+    return after, Transitions(compiled, state, after, indexes, at)
 
 
 def _tell(compiled: Compiled, inputs: Inputs, watched: Bools, at: float) -> tuple[_Told, Bools]:

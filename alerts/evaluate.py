@@ -69,7 +69,7 @@ class Evaluated:
     rids: NDArray[np.int32]
     before: State
     after: State
-    transitions: tuple[Transition, ...]
+    transitions: Sequence[Transition]
     reason: str  # why it could not be evaluated; empty when it could
     seconds: float
 
