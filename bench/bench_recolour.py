@@ -2,8 +2,8 @@
 
     python bench/bench_recolour.py [REPEATS]
 
-Both draw the US counties at 1280 x 900. Call: the script that applies the new values. Tasks: the browser's own count of
-busy time on the main thread until the map is idle again, drawing included. Pixels: until the frame is finished, forced
+Both draw the US counties at 1280 x 900. Call: the script that applies the new values. Tasks: the browser's count of
+busy time on the main thread until the map is idle again, drawing included. Pixels: until the frame is there, forced
 with readPixels on both, since without a GPU a frame costs most of it. Bytes: what travels for one update, compressed.
 """
 

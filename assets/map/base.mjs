@@ -17,7 +17,7 @@ export class Base {
     const chinese = this.view.config.locale.startsWith('zh');
     const name = chinese ? ['coalesce', ['get', 'name_zh'], ['get', 'name']] : ['get', 'name'];
     const vector = (/** @type {string} */ layer) => ({source: 'base', 'source-layer': layer});
-    const text = {'text-color': palette.quiet, 'text-halo-color': palette.halo, 'text-halo-width': 1.4};
+    const text = {'text-color': palette.quiet, 'text-halo-color': palette.halo, 'text-halo-width': 1.8};
     return [
       {slot: 0, id: 'sea', type: 'background', paint: {'background-color': palette.sea}},
       {slot: 0, id: 'land', type: 'fill', ...vector('land'), paint: {'fill-color': palette.land}},

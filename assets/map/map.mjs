@@ -1,4 +1,4 @@
-/** The map view: one element, one MapLibre map, one live stream; its style is a function of its state. */
+/** The map view: one element, one MapLibre map, one live stream. */
 
 import {Announcer} from './announce.mjs';
 import {Base} from './base.mjs';
@@ -9,9 +9,10 @@ import {Legend} from './legend.mjs';
 import {Live} from './live.mjs';
 import {PALETTES, pickTheme} from './palette.mjs';
 import {Regions} from './regions.mjs';
-import {IMAGE_OPTIONS, images, shapeElement} from './shapes.mjs';
+import {shapeElement} from './shapes.mjs';
 import {readHash, writeHash} from './share.mjs';
 import {Stations} from './stations.mjs';
+import {Style} from './style.mjs';
 import {Survey} from './survey.mjs';
 import {Table} from './table.mjs';
 import {Warnings} from './warnings.mjs';
@@ -63,10 +64,7 @@ export class MapView {
     this.versions = {};
     /** @type {Record<string, any>} */
     this.timings = {};
-    /** @type {Map<string, any>} */
-    this.applied = new Map();
-    /** @type {Record<string, string>} */
-    this.appliedSources = {};
+    this.style = new Style([this.base, ...this.data]);
     /** Why what is shown may no longer hold; empty while it does. */
     this.blind = '';
     this.evaluatedAt = null;
@@ -110,21 +108,20 @@ export class MapView {
     }
     this.PMTiles = PMTiles;
     const start = readHash() ?? this.config.view;
-    const {sources, layers} = this.wanted();
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     this.map = new maplibregl.Map({
       container: this.stage,
-      style: {version: 8, sources, layers: layers.map(plain)},
+      style: this.style.first(this.palette()),
       center: [start.lon, start.lat], zoom: this.zoomOf(start), minZoom: 0.5, maxZoom: 14,
       attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false,
       fadeDuration: still ? 0 : 150, maxPitch: 0,
       locale: this.config.words,
     });
-    this.remember(sources, layers);
     const {map} = this;
+    this.style.map = map;
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
-    this.setImages();
+    this.style.setImages(this.palette());
     map.addControl(new maplibregl.NavigationControl({showCompass: false}), 'top-right');
     map.addControl(new maplibregl.ScaleControl({maxWidth: 90}), 'bottom-right');
     map.addControl(new maplibregl.AttributionControl({compact: true}), 'bottom-right');
@@ -164,31 +161,9 @@ export class MapView {
     return PALETTES[this.theme];
   }
 
-  /** The style that the present state asks for. */
-  wanted() {
-    const parts = [this.base, ...this.data];
-    /** @type {Record<string, any>} */
-    const sources = Object.assign({}, ...parts.map((part) => part.sources()));
-    const layers = parts.flatMap((part) => part.layers(this.palette())).filter((layer) => !layer.source || sources[layer.source]);
-    return {sources, layers: layers.sort((a, b) => a.slot - b.slot)};
-  }
-
-  remember(/** @type {Record<string, any>} */ sources, /** @type {any[]} */ layers) {
-    this.appliedSources = Object.fromEntries(Object.entries(sources).map(([id, source]) => [id, JSON.stringify(source)]));
-    this.applied = new Map(layers.map((layer) => [layer.id, layer]));
-  }
-
-  /** Bring the map to the wanted style by the smallest changes, so that nothing is lost and nothing flashes. */
+  /** Show the present state. */
   render() {
-    const {map} = this;
-    if (!map) return this.afterRender();
-    const {sources, layers} = this.wanted();
-    for (const [id, written] of Object.entries(this.appliedSources)) this.changeSource(id, written, sources[id]);
-    const kept = new Set(layers.map(({id}) => id));
-    for (const id of this.applied.keys()) if (!kept.has(id) && map.getLayer(id)) map.removeLayer(id);
-    for (const [id, source] of Object.entries(sources)) if (!map.getSource(id)) map.addSource(id, source);
-    for (let i = layers.length - 1; i >= 0; i--) this.changeLayer(layers[i], layers[i + 1]?.id);
-    this.remember(sources, layers);
+    if (this.map) this.style.apply(this.palette());
     this.afterRender();
   }
 
@@ -197,46 +172,10 @@ export class MapView {
     this.table?.draw();
   }
 
-  changeSource(/** @type {string} */ id, /** @type {string} */ written, /** @type {any} */ source) {
-    const {map} = this;
-    if (source && JSON.stringify(source) === written) return;
-    const before = JSON.parse(written);
-    if (source?.type === 'raster' && String(before.bounds) === String(source.bounds)) {
-      map.getSource(id).setTiles(source.tiles);
-      return;
-    }
-    for (const layer of this.applied.values()) if (layer.source === id && map.getLayer(layer.id)) map.removeLayer(layer.id);
-    map.removeSource(id);
-  }
-
-  changeLayer(/** @type {any} */ layer, /** @type {string | undefined} */ above) {
-    const {map} = this;
-    const before = map.getLayer(layer.id) ? this.applied.get(layer.id) : null;
-    if (!before) {
-      map.addLayer(plain(layer), above);
-      return;
-    }
-    const differs = (/** @type {any} */ a, /** @type {any} */ b) => JSON.stringify(a) !== JSON.stringify(b);
-    for (const [key, value] of Object.entries(layer.paint ?? {})) {
-      if (differs(value, before.paint[key])) map.setPaintProperty(layer.id, key, value);
-    }
-    for (const [key, value] of Object.entries(layer.layout ?? {})) {
-      if (differs(value, before.layout?.[key])) map.setLayoutProperty(layer.id, key, value);
-    }
-    if (differs(layer.filter, before.filter)) map.setFilter(layer.id, layer.filter);
-  }
-
-  setImages() {
-    for (const [name, image] of Object.entries(images(this.palette()))) {
-      if (this.map.hasImage(name)) this.map.updateImage(name, image);
-      else this.map.addImage(name, image, IMAGE_OPTIONS);
-    }
-  }
-
   setTheme(/** @type {string} */ theme) {
     this.theme = pickTheme(theme);
     this.element.dataset.theme = this.theme;
-    if (this.map) this.setImages();
+    if (this.map) this.style.setImages(this.palette());
     this.render();
   }
 
@@ -462,11 +401,6 @@ export class MapView {
 
 /** @type {any} */
 MapView.protocol = null;
-
-/** A layer as MapLibre takes it. */
-function plain(/** @type {any} */ {slot, ...layer}) {
-  return layer;
-}
 
 function addStyle(/** @type {string} */ href) {
   if (document.querySelector(`link[href="${href}"]`)) return;

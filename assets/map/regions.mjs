@@ -213,9 +213,11 @@ export class Regions {
   }
 
   legend() {
+    const counts = this.listed.counts;
+    const levels = this.view.blind ? {unknown: counts.watched, unwatched: counts.by_level?.unwatched} : counts.by_level;
     return {
       times: [['changed', this.listed.at], ['engine_beat', this.view.evaluatedAt]],
-      levels: this.listed.counts.by_level ?? {},
+      levels: levels ?? {},
     };
   }
 }
