@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 STORES = ("event", "command", "live", "status")
 START: Mapping[str, float] = {"lon": 40.0, "lat": 22.0}  # without a zoom the whole world fits the width
-START_OF_PACKS = {
+START_OF_PACKS: Mapping[frozenset[str], Mapping[str, float]] = {
     frozenset({"cn"}): {"lon": 105.0, "lat": 35.5, "zoom": 3.4},
     frozenset({"us"}): {"lon": -97.0, "lat": 38.5, "zoom": 3.4},
 }
@@ -67,7 +67,7 @@ def map_view(
         "locale": locale,
         "zone": str(zone or "UTC"),
         "theme": theme,
-        "view": dict(view or START_OF_PACKS.get(frozenset(packs) - {"world"}, START)),
+        "view": dict(view if view is not None else _start_of(packs)),
         "urls": {
             "live": "/api/live",
             "versions": "/api/versions.json",
@@ -82,6 +82,10 @@ def map_view(
     written = json.dumps(config, ensure_ascii=False, separators=(",", ":"))
     stage = html.Div(id=id, className="map", **{"data-tocsin-map": written})
     return html.Div([stage, *stores], className="map-holder", style={"height": "100%"})
+
+
+def _start_of(packs: Sequence[str]) -> Mapping[str, float]:
+    return START_OF_PACKS.get(frozenset(packs) - {"world"}, START)
 
 
 def kind_ranges(regions: RegionIndex) -> list[tuple[str, int, int]]:
