@@ -66,12 +66,14 @@ def run_engine(settings: Settings, stop: threading.Event) -> int:
     from datetime import datetime
 
     from alerts.evaluate import evaluate_all
-    from alerts.pack import load_rules
+    from alerts.pack import builtin_paths, read_paths
     from ingest import build_sources
     from ingest.schedule import Engine
 
     store = open_migrated(settings)
-    rules = load_rules(settings.rule_paths)
+    rules, faults = read_paths((*builtin_paths(), *settings.rule_paths))
+    for fault in faults:  # the other rules go on; the watchdog tells of these
+        print(f"rule file: {fault}", file=sys.stderr, flush=True)
 
     def evaluate(now: datetime, epoch: int) -> None:
         evaluate_all(store, settings.home, settings.base_dir, rules, now, epoch=epoch)
@@ -83,6 +85,7 @@ def run_engine(settings: Settings, stop: threading.Event) -> int:
 def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     """Watch the engine from outside, and deliver what the operator must hear of."""
     from alerts.ledger import work
+    from alerts.pack import check_paths
     from alerts.watchdog import find_causes, keep_notices, read_facts
     from alerts.webhook_channel import WebhookChannel
     from ingest.http import Http
@@ -91,11 +94,13 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     channels = {"webhook": WebhookChannel(Http(allow_hosts=settings.allow_hosts).post)}
     recipients = [("webhook", address) for address in settings.webhooks]
     worker = f"{os.uname().nodename}:{os.getpid()}"
+    faults = [str(fault) for fault in check_paths(settings.rule_paths)]
     due = 0.0
     while not stop.is_set():
         now = utc_now()
         if now.timestamp() >= due:
-            causes = find_causes(read_facts(store), now=now, period=RULE_PERIOD, patience=FEED_PATIENCE)
+            facts = read_facts(store, rule_faults=faults)
+            causes = find_causes(facts, now=now, period=RULE_PERIOD, patience=FEED_PATIENCE)
             keep_notices(store, causes, recipients, now=now)
             due = now.timestamp() + WATCHDOG_EVERY_S
         if not work(store, channels, worker, now=now):
@@ -196,8 +201,9 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             return check_main(options.paths, options.json)
         case "evaluate":
             from alerts.command import evaluate_main
+            from alerts.pack import builtin_paths
 
-            paths = options.rules or list(settings.rule_paths)
+            paths = options.rules or [*builtin_paths(), *settings.rule_paths]
             return evaluate_main(settings, paths, _time(options.at) or utc_now(), options.region, options.json)
         case "user":
             from access.command import main as user_main

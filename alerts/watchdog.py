@@ -26,6 +26,7 @@ class Facts:
     heartbeat_at: datetime | None
     evaluated: Mapping[str, datetime | None]  # enabled rules and their last evaluation
     failing: Mapping[str, tuple[datetime, str]]  # sources that fail: since when and why
+    rule_faults: Sequence[str] = ()  # what is wrong with the office's rule files
 
 
 def find_causes(facts: Facts, *, now: datetime, period: timedelta, patience: timedelta) -> dict[str, dict[str, Any]]:
@@ -33,10 +34,12 @@ def find_causes(facts: Facts, *, now: datetime, period: timedelta, patience: tim
 
     A silent engine stands for its rules and feeds: they would only repeat it.
     """
+    causes: dict[str, dict[str, Any]] = {}
+    if facts.rule_faults:
+        causes["rule files"] = {"what": "rule files with faults", "faults": list(facts.rule_faults[:20])}
     if facts.heartbeat_at is None or now - facts.heartbeat_at > ENGINE_SILENT_AFTER:
         since = iso(facts.heartbeat_at) if facts.heartbeat_at else None
-        return {"engine": {"what": "the engine is silent", "since": since}}
-    causes: dict[str, dict[str, Any]] = {}
+        return causes | {"engine": {"what": "the engine is silent", "since": since}}
     overdue = {rule: at for rule, at in facts.evaluated.items() if at is None or now - at > period * PERIODS_MISSED}
     if overdue:
         causes["rules"] = {
@@ -56,7 +59,7 @@ def find_causes(facts: Facts, *, now: datetime, period: timedelta, patience: tim
     return causes
 
 
-def read_facts(store: Store) -> Facts:
+def read_facts(store: Store, *, rule_faults: Sequence[str] = ()) -> Facts:
     """The facts as the store has them."""
     with store.read() as connection:
         heartbeat = connection.execute(sa.select(leader.c.heartbeat_at).where(leader.c.name == "engine")).scalar()
@@ -72,6 +75,7 @@ def read_facts(store: Store) -> Facts:
         heartbeat_at=heartbeat,
         evaluated={row.rule: row.evaluated_at for row in rules},
         failing={row.source: (row.failing_since, row.reason) for row in feeds},
+        rule_faults=rule_faults,
     )
 
 

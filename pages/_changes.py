@@ -47,7 +47,12 @@ KINDS = {
     ("proposals", "withdrawn"): "Proposed: withdrawn",
 }
 GROUPS = ("raised", "lowered", "unknown", "known")
-CAUSES = {"engine": "the engine is silent", "rules": "rules without an evaluation", "feeds": "feeds that fail"}
+CAUSES = {
+    "engine": "the engine is silent",
+    "rules": "rules without an evaluation",
+    "feeds": "feeds that fail",
+    "rule files": "rule files with faults",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

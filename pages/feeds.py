@@ -92,7 +92,7 @@ def _card(line: FeedLine, t: Translate) -> Component:
 
 def _notice(row: Any, facts: Facts, t: Translate) -> Component:
     what = t(str(row.detail.get("what", row.cause)))
-    names = row.detail.get("rules") or list(row.detail.get("feeds", {}))
+    names = row.detail.get("rules") or row.detail.get("faults") or list(row.detail.get("feeds", {}))
     return html.Div(
         [html.B(what), " · ", age(row.opened_at, facts.now, t), " · " if names else "", ", ".join(names[:8])],
         className="notice", role="alert",

@@ -92,16 +92,19 @@ def rain(now: datetime) -> bytes:
 
 def warning(now: datetime) -> bytes:
     """A CAP message of a neighbouring service, in force for three more hours."""
+    sent, expires = now - timedelta(hours=1), now + timedelta(hours=3)
+    area = "37.6,119.9 39.2,119.9 39.2,122.6 37.6,122.6 37.6,119.9"
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <alert xmlns="urn:oasis:names:tc:emergency:cap:1.2">
-<identifier>test-gale-1</identifier><sender>met@example.org</sender><sent>{now - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}+00:00</sent>
+<identifier>test-gale-1</identifier><sender>met@example.org</sender><sent>{sent:%Y-%m-%dT%H:%M:%S}+00:00</sent>
 <status>Actual</status><msgType>Alert</msgType><scope>Public</scope>
 <info><language>en</language><category>Met</category><event>Gale</event><urgency>Expected</urgency>
 <severity>Severe</severity><certainty>Likely</certainty>
-<expires>{now + timedelta(hours=3):%Y-%m-%dT%H:%M:%S}+00:00</expires><senderName>Neighbouring service</senderName>
-<headline>Gale over the Bohai Strait until evening</headline><description>Mean wind of force 9, gusts of force 10.</description>
+<expires>{expires:%Y-%m-%dT%H:%M:%S}+00:00</expires><senderName>Neighbouring service</senderName>
+<headline>Gale over the Bohai Strait until evening</headline>
+<description>Mean wind of force 9, gusts of force 10.</description>
 <instruction>Small craft stay in harbour.</instruction>
-<area><areaDesc>Bohai Strait</areaDesc><polygon>37.6,119.9 39.2,119.9 39.2,122.6 37.6,122.6 37.6,119.9</polygon></area>
+<area><areaDesc>Bohai Strait</areaDesc><polygon>{area}</polygon></area>
 </info></alert>""".encode()
 
 

@@ -51,6 +51,12 @@ def test_missing_evaluation_and_failing_feed_are_causes_after_their_time(now: da
     assert list(causes["feeds"]["feeds"]) == ["long"]
 
 
+def test_fault_in_a_rule_file_is_a_cause_of_its_own(now: datetime) -> None:
+    facts = Facts(heartbeat_at=now, evaluated={}, failing={}, rule_faults=["own.yaml:3:1: no such key"])
+    causes = find_causes(facts, now=now, period=PERIOD, patience=PATIENCE)
+    assert causes["rule files"]["faults"] == ["own.yaml:3:1: no such key"]
+
+
 def test_read_facts_leaves_out_what_is_off_or_paused(store: Store, now: datetime) -> None:
     with store.write() as connection:
         connection.execute(leader.insert().values(name="engine", epoch=1, holder="x", heartbeat_at=now))
