@@ -145,7 +145,9 @@ class TableConfiguration(Configuration):
     lat: str = ""
     elevation_m: str = ""
     stations: StationList | None = None
-    stages: dict[str, dict[str, float]] = Field(default_factory=dict)  # station -> {action, minor, moderate, major} [m]
+    stages: dict[str, dict[str, float]] = Field(
+        default_factory=dict
+    )  # station -> {action, minor, moderate, major} [m]
 
     time: tuple[str, ...]  # columns, joined by a blank
     time_format: str = "iso"  # iso, epoch_s, epoch_ms, or a strptime format

@@ -22,6 +22,7 @@ from data.store.tables import change, event, event_revision
 CHUNK = 400  # ids in one query: SQLite allows 32,766 parameters, older builds 999
 MANY = 50  # more new events at once are told of in one line
 NEARBY = timedelta(days=2)  # reports of one event by several networks never differ by more
+CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"))
 Body = Mapping[str, Any]
 Revision = tuple[datetime, str, Body]  # updated, digest, body
 
@@ -48,7 +49,7 @@ def body_of(item: Event) -> dict[str, Any]:
 
 def digest_of(body: Body) -> str:
     """The name of a revision: its first character orders a deletion after anything else of the same time."""
-    text = json.dumps(body, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    text = CANONICAL.encode(body)
     deleted = "1" if body["status"] == EventStatus.DELETED else "0"
     return deleted + hashlib.sha256(text.encode()).hexdigest()[:63]
 
@@ -65,10 +66,11 @@ class EventSink:
         return {(native, digest_of(body)): body for native, body in bodies}
 
     def put(self, connection: Connection, context: PutContext, prepared: dict[tuple[str, str], Body]) -> Counts:
-        known = _revisions(connection, context.source, {native for native, _ in prepared})
-        fresh = {key: body for key, body in prepared.items() if key[1] not in {r[1] for r in known[key[0]]}}
+        known = _digests(connection, context.source, {native for native, _ in prepared})
+        fresh = {key: body for key, body in prepared.items() if key not in known}
         if fresh:
-            self._store(connection, context, known, fresh)
+            held = _revisions(connection, context.source, {native for native, _ in fresh})
+            self._store(connection, context, held, fresh)
         return Counts(stored=len(fresh), unchanged=len(prepared) - len(fresh))
 
     def _store(
@@ -113,6 +115,15 @@ class EventSink:
 def _chunks(items: Iterable[str]) -> Iterable[list[str]]:
     ordered = sorted(items)
     return (ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK))
+
+
+def _digests(connection: Connection, source: str, natives: Iterable[str]) -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    table = event_revision.c
+    for some in _chunks(natives):
+        query = sa.select(table.id, table.digest).where(table.source == source, table.id.in_(some))
+        found.update((native, digest) for native, digest in connection.execute(query))
+    return found
 
 
 def _revisions(connection: Connection, source: str, natives: Iterable[str]) -> dict[str, list[Revision]]:
@@ -199,10 +210,11 @@ def _merge(connection: Connection, source: str, rows: Mapping[str, Mapping[str, 
     if not rows:
         return
     times = [row["occurred_at"] for row in rows.values()]
+    first, last = min(times) - NEARBY, max(times) + NEARBY
     table = event.c
     columns = (table.id, table.updated_at, table.occurred_at, table.aliases, table.same_as)
     query = sa.select(*columns).where(  # twice as far: who is marked needs all who could claim it
-        table.source == source, table.occurred_at.between(min(times) - 2 * NEARBY, max(times) + 2 * NEARBY)
+        table.source == source, table.occurred_at.between(first - NEARBY, last + NEARBY)
     )
     around = {row.id: row for row in connection.execute(query)}
     claims: dict[str, str] = {}
@@ -213,7 +225,7 @@ def _merge(connection: Connection, source: str, rows: Mapping[str, Mapping[str, 
                 claims[alias] = native
     marks = []
     for native, row in around.items():
-        if not min(times) - NEARBY <= row.occurred_at <= max(times) + NEARBY:
+        if not first <= row.occurred_at <= last:
             continue
         target = claims.get(native)
         while target in claims:

@@ -65,7 +65,7 @@ WATER = json.dumps(
                         "timeZoneInfo": {"defaultTimeZone": {"zoneOffset": "-05:00"}},
                     },
                     "variable": {"variableCode": [{"value": "00065"}], "unit": {"unitCode": "ft"}},
-                    "values": [{"value": [{"value": "6.5", "qualifiers": ["P"], "dateTime": "2026-03-01T06:00:00-05:00"}]}],
+                    "values": [{"value": [{"value": "6.5", "dateTime": "2026-03-01T06:00:00-05:00"}]}],
                 }
             ]
         }
@@ -149,7 +149,7 @@ def spoil(body: bytes, seed: int) -> bytes:
 
 @pytest.mark.parametrize(
     ("source", "body"),
-    [(UsgsQuakes(), GOOD), (WaterServices(), WATER), (StationTable.configured({**MAPPING, "source": "station_table"}), TABLE)],
+    [(UsgsQuakes(), GOOD), (WaterServices(), WATER), (StationTable.configured(MAPPING), TABLE)],
     ids=["usgs_quakes", "water_services", "station_table"],
 )  # fmt: skip
 def test_parse_spoiled_body_is_read_in_part_or_refused(source: Any, body: bytes) -> None:
@@ -204,7 +204,8 @@ def _routed(name: str) -> Route:
         (lambda feeds: feeds.serve("/bad", b"slow down", status=429, Retry_After="60") and None, "refused", True),
         (lambda feeds: feeds.serve("/bad", b"later", status=503, Retry_After="60") and None, "refused", True),
     ],
-    ids=["login", "cut", "deep", "nan", "half-gzip", "bomb", "endless", "slow-headers", "slow-body", "reset", "500", "429", "503"],
+    ids=["login", "cut", "deep", "nan", "half-gzip", "bomb", "endless", "slow-headers", "slow-body", "reset", "500",
+         "429", "503"],
 )  # fmt: skip
 def test_bad_feed_is_kept_counted_and_harms_no_other(
     feeds: FeedServer, sqlite_url: str, home: Path, route: Route, outcome: str, kept: bool

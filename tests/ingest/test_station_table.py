@@ -163,7 +163,8 @@ RECORDED: dict[str, tuple[str, dict[str, Any], int, int, int]] = {
         {
             "delimiter": "spaces", "first_row": 3, "missing": "MM", "station": "#STN", "lon": "LON", "lat": "LAT",
             "time": ["YYYY", "MM", "DD", "hh", "mm"], "time_format": "%Y %m %d %H %M",
-            "values": {"wind_speed": {"column": "WSPD", "unit": "m/s"}, "visibility": {"column": "VIS", "unit": "nmi"}},
+            "values": {"wind_speed": {"column": "WSPD", "unit": "m/s"},
+                       "visibility": {"column": "VIS", "unit": "nmi"}},
         },
         840, -1, 0,
     ),
@@ -188,7 +189,8 @@ RECORDED: dict[str, tuple[str, dict[str, Any], int, int, int]] = {
     "dwd": (
         "obs/observations_current.csv",
         {
-            "delimiter": ";", "first_row": 4, "decimal": ",", "missing": "---", "station": (), "station_value": "01049",
+            "delimiter": ";", "first_row": 4, "decimal": ",", "missing": "---",
+            "station": (), "station_value": "01049",
             "time": ["surface observations", "Parameter description"], "time_format": "%d.%m.%y %H:%M",
             "values": {
                 "air_temperature": {"column": "dry_bulb_temperature_at_2_meter_above_ground", "unit": "degC"},

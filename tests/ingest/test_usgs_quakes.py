@@ -64,8 +64,13 @@ def one(store: Store, native: str) -> sa.Row[Any]:
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [("AUTOMATIC", EventStatus.ACTIVE), ("reviewed", EventStatus.REVIEWED), ("deleted", EventStatus.DELETED), (None, EventStatus.ACTIVE)],
-)  # fmt: skip
+    [
+        ("AUTOMATIC", EventStatus.ACTIVE),
+        ("reviewed", EventStatus.REVIEWED),
+        ("deleted", EventStatus.DELETED),
+        (None, EventStatus.ACTIVE),
+    ],
+)
 def test_parse_status_in_any_case(written: str | None, expected: EventStatus) -> None:
     (found,) = SOURCE.parse(payload(quake("us1", status=written))).records
     assert found.status is expected  # type: ignore[union-attr]
