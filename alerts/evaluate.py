@@ -5,6 +5,7 @@ One rule that fails stays one rule: its regions turn unknown, its row says why, 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from data.store.engine import Store
 from data.store.tables import evaluation, event, level_snapshot, proposal, rule_state, rule_version, transition
 from layers.regions import RegionLevels, count_levels, nothing_watched, roll_up
 
+log = logging.getLogger(__name__)
 SNAPSHOT = 1  # the one row of level_snapshot
 NAMED = 50  # regions listed in a change line; the count says how many there are
 
@@ -114,8 +116,10 @@ def evaluate_all(
             layers.append((evaluated.rids, evaluated.after))
         except StaleLeader:
             raise
-        except (TocsinError, sa.exc.SQLAlchemyError, ValueError, TypeError, KeyError, OSError) as error:
-            # A rule that cannot even be set up still leaves its row, so that the watchdog sees it was tried.
+        except (
+            Exception
+        ) as error:  # one rule's fault must not stop the others; it leaves its row, and a dead store raises
+            log.exception("%s: could not be evaluated", item.rule.key)
             outcomes.append(_write_failure(store, item.rule, now, epoch, f"{type(error).__name__}: {error}"))
             layers += _last_known(store, index, item.rule)
     own = combine(layers, len(index))
@@ -151,6 +155,7 @@ def _gather(gatherer: Gatherer, rule: Rule, compiled: Compiled, before: State) -
     try:
         return gatherer.gather(rule), ""
     except Exception as error:  # any fault of data or code must turn into unknown, never into quiet
+        log.exception("%s: its inputs could not be had", rule.key)
         reason = f"{type(error).__name__}: {error}"
         return no_inputs(compiled, before, reason), reason
 
