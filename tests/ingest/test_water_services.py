@@ -121,7 +121,7 @@ def test_parse_station_with_stages_of_the_configuration() -> None:
     ("item", "reason"),
     [
         (series(reading("1"), info={"geoLocation": {}}), "no position"),
-        (series(reading("1"), info={"geoLocation": {"geogLocation": {"latitude": 140, "longitude": 0}}}), "the Earth"),
+        (series(reading("1"), info={"geoLocation": {"geogLocation": {"latitude": 140, "longitude": 0}}}), "Earth"),
         (series(reading("1"), code="99999"), "not kept"),
         (series(reading("high")), "not a reading"),
         (series(reading("1", "yesterday")), "not a reading"),
