@@ -2,7 +2,8 @@
 
 ecCodes (eccodeslib 2.50) and pyproj each bring a PROJ of their own under the same symbol names. Whichever comes first
 is the one that both use: with ecCodes first, pyproj cannot open its database, and the process crashes at its end. By
-name, not by import statements, so that no tool sorts them.
+name, not by import statements, so that no tool sorts them. psycopg's binary wheel clashes in the same way when it is
+loaded after ecCodes: another reason to decode in a child, which has no database.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Any
 
 import netCDF4
 import numpy as np
+import psycopg  # noqa: F401 - before ecCodes too: in the other order the process crashes at its end
 import pyproj
 import pytest
 
