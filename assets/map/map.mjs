@@ -4,6 +4,7 @@ import {Announcer} from './announce.mjs';
 import {Base} from './base.mjs';
 import {Events} from './events.mjs';
 import {Field} from './field.mjs';
+import {fontFaces} from './fonts.mjs';
 import {addKeys} from './keyboard.mjs';
 import {Legend} from './legend.mjs';
 import {Live} from './live.mjs';
@@ -82,7 +83,7 @@ export class MapView {
     const library = await import('../vendor/map.mjs');
     if (this.removed) return;
     try {
-      this.createMap(library);
+      this.createMap(library, await this.letters());
       await new Promise((resolve) => this.map.once('load', resolve));
     } catch (error) {
       this.withoutMap(error);
@@ -101,7 +102,13 @@ export class MapView {
     this.setProps('status', {webgl: Boolean(this.map), connected: this.live.connected, last_message_at: null});
   }
 
-  createMap(/** @type {any} */ {maplibregl, PMTilesProtocol, PMTiles}) {
+  /** The font slices of a language whose letters no system can be trusted to have. */
+  letters() {
+    if (!this.config.locale.startsWith('zh')) return undefined;
+    return fontFaces(new URL('../vendor/fonts-zh.css', import.meta.url).href, 'Noto Sans SC');
+  }
+
+  createMap(/** @type {any} */ {maplibregl, PMTilesProtocol, PMTiles}, /** @type {any} */ faces) {
     if (!MapView.protocol) {
       MapView.protocol = new PMTilesProtocol({metadata: true});
       maplibregl.addProtocol('pmtiles', MapView.protocol.tile);
@@ -111,7 +118,7 @@ export class MapView {
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     this.map = new maplibregl.Map({
       container: this.stage,
-      style: this.style.first(this.palette()),
+      style: this.style.first(this.palette(), faces),
       center: [start.lon, start.lat], zoom: this.zoomOf(start), minZoom: 0.5, maxZoom: 14,
       attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false,
       fadeDuration: still ? 0 : 150, maxPitch: 0,

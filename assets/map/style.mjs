@@ -30,10 +30,10 @@ export class Style {
   }
 
   /** The whole style, for a new map. */
-  first(/** @type {import('./palette.mjs').Palette} */ palette) {
+  first(/** @type {import('./palette.mjs').Palette} */ palette, /** @type {any} */ faces) {
     const {sources, layers} = this.wanted(palette);
     this.remember(sources, layers);
-    return {version: 8, sources, layers: layers.map(plain)};
+    return {version: 8, sources, layers: layers.map(plain), ...(faces ? {'font-faces': faces} : {})};
   }
 
   remember(/** @type {Record<string, any>} */ sources, /** @type {any[]} */ layers) {

@@ -44,7 +44,8 @@ def build(store: Store, settings: Settings, **options: Any) -> Any:
 
     dash_app = Dash(
         "harness", assets_folder=str(ROOT / "assets"), assets_ignore=r"^(?!entry\.mjs$).*\.mjs$",
-        assets_path_ignore=["vendor", "bundle"], update_title="", suppress_callback_exceptions=True,
+        assets_path_ignore=["vendor", "bundle"], update_title="",
+        external_stylesheets=["/assets/vendor/fonts-zh.css"], suppress_callback_exceptions=True,
     )  # fmt: skip
     _map.connect_map("map")
     page = html.Div(_map.map_view("map", packs=settings.packs, **options), style={"position": "fixed", "inset": 0})

@@ -49,3 +49,27 @@ def test_closed_tab_frees_its_stream_and_the_other_takes_over(chromium: Any, sit
     first.close()
     until(second, "tocsinMap.live.leading && tocsinMap.live.source?.readyState === 1")
     context.close()
+
+
+def test_chinese_map_draws_letters_from_its_own_files(chromium: Any, site: Site) -> None:
+    context = chromium.new_context(viewport={"width": 500, "height": 400})
+    page = site.watch(context)
+    site.complaints.clear()
+    slices: list[str] = []
+    page.on("response", lambda response: slices.append(response.url) if ".woff2" in response.url else None)
+    page.add_init_script(
+        "new MutationObserver(() => { const map = document.querySelector('[data-tocsin-map]');"
+        " if (map && !map.dataset.changed) { map.dataset.changed = 1;"
+        ' map.dataset.tocsinMap = map.dataset.tocsinMap.replace(\'"locale":"en"\', \'"locale":"zh"\'); } })'
+        ".observe(document, {childList: true, subtree: true});"
+    )
+    page.goto(f"{site.url}/#map=6/34/113")
+    until(page, "Boolean(window.tocsinMap?.ready && tocsinMap.config.locale === 'zh')")
+    until(
+        page, "tocsinMap.map.areTilesLoaded() && tocsinMap.map.getStyle()['font-faces']['Noto Sans SC'].length > 50"
+    )
+    page.wait_for_timeout(500)
+    assert [url for url in slices if "noto-sans-sc" in url]
+    assert site.foreign == []
+    assert site.complaints == []
+    context.close()
