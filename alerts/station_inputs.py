@@ -108,17 +108,25 @@ def read_network(
         )
         .scalar_subquery()
     )
-    joined = sa.and_(
-        observation.c.source == station.c.source,
-        observation.c.quantity == quantity,
-        observation.c.station == station.c.id,
-        observation.c.observed_at == newest,
+    # Materialized: else SQLite goes through the whole history of the quantity to find each station's last row.
+    roster = (
+        sa.select(
+            station.c.source, station.c.id, station.c.lon, station.c.lat, station.c.attributes, newest.label("newest")
+        )
+        .cte("roster")
+        .prefix_with("MATERIALIZED")
     )
-    facts = (station.c.lon, station.c.lat, station.c.attributes, observation.c.quality)
+    joined = sa.and_(
+        observation.c.source == roster.c.source,
+        observation.c.quantity == quantity,
+        observation.c.station == roster.c.id,
+        observation.c.observed_at == roster.c.newest,
+    )
+    facts = (roster.c.lon, roster.c.lat, roster.c.attributes, observation.c.quality)
     columns = _columns(connection)
     known = connection.execute(
         sa.select(*columns, *facts)
-        .select_from(station)
+        .select_from(roster)
         .join(observation, joined)
         .order_by(observation.c.source, observation.c.station)
     ).all()
@@ -153,15 +161,20 @@ def _columns(connection: Connection) -> tuple[Any, ...]:
 def _readings(
     rows: Iterable[Sequence[Any]], number: Mapping[tuple[str, str], int], unit: str, quantity: str
 ) -> Readings:
-    kept = [row for row in rows if (row[0], row[1]) in number]
-    indexes = np.array([number[row[0], row[1]] for row in kept], dtype=np.intp)
-    if kept and isinstance(kept[0][2], str):
-        at = np.array([row[2] for row in kept], dtype="datetime64[us]").astype(np.int64) / 1e6
+    columns = list(zip(*rows, strict=True))
+    if not columns:
+        empty = np.empty(0)
+        return Readings.of(empty.astype(np.intp), empty, empty, len(number))
+    sources, ids, times, numbers, spelled = columns
+    indexes = np.array([number.get(key, -1) for key in zip(sources, ids, strict=True)], dtype=np.intp)
+    if isinstance(times[0], str):
+        at = np.array(times, dtype="datetime64[us]").astype(np.int64) / 1e6
     else:
-        at = np.array([float(row[2]) for row in kept], dtype=np.float64)
-    value = np.array([np.nan if row[3] is None else row[3] for row in kept], dtype=np.float64)
-    units = np.array([row[4] for row in kept], dtype=np.str_)
-    for other in np.unique(units[units != unit]).tolist() if kept else []:
+        at = np.array(times, dtype=np.float64)
+    value = np.array(numbers, dtype=np.float64)  # None becomes NaN
+    value[indexes < 0] = np.nan
+    units = np.array(spelled, dtype=np.str_)
+    for other in np.unique(units[units != unit]).tolist():
         try:
             factor, offset = factor_offset(other, unit)
         except ValueError as error:

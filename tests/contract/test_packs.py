@@ -132,3 +132,10 @@ def test_check_refuses_one_key_in_two_files(tmp_path: Path) -> None:
         (tmp_path / name).write_text(GOOD, encoding="utf-8")
     faults = check_paths([tmp_path])
     assert len(faults) == 1 and "also in" in faults[0].message
+
+
+def test_check_accepts_the_example_of_the_documents(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+    path = tmp_path / "example.yaml"
+    path.write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    assert [str(fault) for fault in check_paths([path])] == []
