@@ -19,18 +19,19 @@ COMPRESSED = ("text/html", "text/css", "text/javascript", "application/javascrip
 
 def register(server: Flask, store: Store, settings: Settings, *, clock: Clock = utc_now) -> None:
     """Put the machine API on a server."""
-    from api import features, health, levels, live, payloads, search, tiles
+    from api import features, health, levels, live, payloads, scripts, search, tiles
     from api.answers import unknown_address
     from api.context import EXTENSION, Api
 
     most = max(1, int(settings.web_threads * STREAM_SHARE))
     hub = live.LiveHub(store, most=most, clock=clock)
     server.extensions[EXTENSION] = Api(store=store, settings=settings, clock=clock, hub=hub)
-    for module in (live, levels, features, tiles, search, payloads, health):
+    for module in (live, levels, features, tiles, search, payloads, health, scripts):
         server.register_blueprint(module.blueprint)
     for prefix in ("api", "t"):
         server.add_url_rule(f"/{prefix}/<path:rest>", f"unknown-{prefix}", unknown_address)
     _compress(server)
+    server.after_request(scripts.pack_suite)  # runs before the compression on the fly
 
 
 def _compress(server: Flask) -> None:

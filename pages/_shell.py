@@ -49,7 +49,7 @@ def shell(t: Translate, locale: str, zone: str, person: str, links: list[tuple[s
                 children=[
                     html.Button("◐", id="theme", className="tool", title=t("Light or dark"), n_clicks=0,
                                 **{"aria-label": t("Light or dark")}),
-                    html.A("中文" if locale == "en" else "EN", className="tool", id="language",
+                    html.A("ZH" if locale == "en" else "EN", className="tool", id="language",
                            href="?lang=" + ("zh" if locale == "en" else "en"), lang="zh" if locale == "en" else "en"),
                     html.A(person[:1].upper() or "·", href="/account", className="tool",
                            title=t("Account and sign out") + f": {person}",
