@@ -22,7 +22,7 @@ from data.store.changes import TOPICS, read_versions
 from data.store.engine import Store
 from data.store.tables import leader
 
-POLL_S = 0.25
+POLL_S = 0.1
 BEAT_S = 15.0
 LONGEST_S = 600.0  # then the browser connects again, and its session is asked for again
 ENGINE_LATE = timedelta(seconds=30)

@@ -34,7 +34,7 @@ from ingest.runner import Desk, RunReport, run_source
 from ingest.source import Source
 
 INGEST_THREADS, RULE_THREADS = 8, 2
-LOOK_S = 0.5  # how often the table is asked what is due: a press on "run now" waits no longer
+LOOK_S = 0.2  # how often the table is asked what is due: a press on "run now" waits no longer
 BEAT_S = 5.0
 GRACE_S = 5.0  # what running feeds get to end in when the engine stops
 Evaluate = Callable[[datetime, int], None]
