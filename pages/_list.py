@@ -16,7 +16,7 @@ from pages._facts import Facts, FeedLine
 from pages._levels import level_word, mark
 from pages._places import name_of, names_above
 from pages._shell import LIGHT_SIGNS, LIGHT_WORDS
-from pages._times import age, local, span
+from pages._times import age, living_age, local, span
 
 SHOWN = 4  # what fits four sections on a screen 900 px high; the rest is one click away
 
@@ -31,8 +31,16 @@ def build(facts: Facts, context: Context, t: Translate, locale: str) -> list[Com
     ]
 
 
+def signature(facts: Facts) -> list[Any]:
+    """What the list depends on besides the passing of time, which the browser counts itself."""
+    ended = sum(row.expires_at <= facts.now for row in facts.warnings)
+    lights = [line.light for line in facts.feeds]
+    unknown = [[line.rule, line.unknown, line.outcome] for line in facts.rules_unknown]
+    return [facts.version, len(facts.changes), ended, len(facts.warnings), lights, unknown]
+
+
 def _section(
-    title: str, rows: Sequence[Component], empty: str, total: int, t: Translate, note: str = ""
+    key: str, title: str, rows: Sequence[Component], empty: str, total: int, t: Translate, note: str = ""
 ) -> Component:
     more = total - min(total, SHOWN)
     body: list[Component] = list(rows[:SHOWN]) or [html.P(empty, className="empty")]
@@ -44,7 +52,7 @@ def _section(
             else html.P(t("{n} more").format(n=more), className="more")
         )
     head = html.H2([title, html.Span(note, className="note")] if note else title)
-    return html.Section([head, *body])
+    return html.Section([head, *body], id=f"list-{key}")
 
 
 def _region_row(rid: int, level: Level, unknown: bool, context: Context, t: Translate, locale: str) -> Component:
@@ -71,7 +79,7 @@ def _worst(facts: Facts, context: Context, t: Translate, locale: str) -> Compone
         empty = t("No region is at a level. {n} of {total} watched regions are unknown.").format(
             n=unknown, total=watched
         )
-    section = _section(t("Worst now"), rows, empty, len(facts.worst), t)
+    section = _section("worst", t("Worst now"), rows, empty, len(facts.worst), t)
     if tally:
         section.children[0] = html.H2([t("Worst now"), html.Span(tally, className="note")])
     return section
@@ -81,6 +89,7 @@ def _changed(facts: Facts, context: Context, t: Translate, locale: str) -> Compo
     told = [row for row in facts.changes if row.topic != "proposals"]  # those stand under what to decide
     rows = [_change_row(row, facts, context, t, locale) for row in told]
     return _section(
+        "changed",
         t("Changed in the last 10 minutes"), rows, t("Nothing changed."), len(rows), t,
     )  # fmt: skip
 
@@ -91,7 +100,7 @@ def _change_row(row: Any, facts: Facts, context: Context, t: Translate, locale: 
     parts = [
         html.Span(mark(Level(row.level), t), className="signs"),
         html.Span([html.B(said.what), " · " if said.subject else "", said.subject], className="name"),
-        html.Span(age(row.at, facts.now, t), className="dim", title=when),
+        html.Span(living_age(row.at, facts.now, t), className="dim", title=when),
         html.Span(said.note, className="dim wide"),
     ]
     if not said.code:
@@ -118,7 +127,9 @@ def _not_known(facts: Facts, t: Translate, locale: str) -> Component:
         for line in facts.rules_unknown
     ]
     rows += [_feed_row(line, t) for line in facts.feeds if line.light in ("failing", "late", "never")]
-    return _section(t("Not known"), rows, t("Every rule could be evaluated and every feed is fresh."), len(rows), t)
+    return _section(
+        "unknown", t("Not known"), rows, t("Every rule could be evaluated and every feed is fresh."), len(rows), t
+    )
 
 
 def _feed_row(line: FeedLine, t: Translate) -> Component:
@@ -141,7 +152,7 @@ def _next(facts: Facts, context: Context, t: Translate, locale: str) -> Componen
     empty = t("No proposals and no warning in force. {n} rules evaluated, {bad} could not be.").format(
         n=evaluated, bad=len([line for line in facts.rules if line.outcome in ("unknown", "error")])
     )
-    return _section(t("Decide next"), rows, empty, len(rows), t)
+    return _section("next", t("Decide next"), rows, empty, len(rows), t)
 
 
 def _proposal_row(row: Any, facts: Facts, context: Context, t: Translate, locale: str) -> Component:
@@ -153,7 +164,7 @@ def _proposal_row(row: Any, facts: Facts, context: Context, t: Translate, locale
                 [html.B(t(KINDS.get(("proposals", row.reason), row.reason))), " · ", titles.get(row.rule, row.rule)],
                 className="name",
             ),
-            html.Span(age(row.created_at, facts.now, t), className="dim"),
+            html.Span(living_age(row.created_at, facts.now, t), className="dim"),
             html.Span(where(row.regions, len(row.regions), context, t, locale), className="dim wide"),
         ],
         id=_region_id(row.regions[0] if row.regions else "", f"proposal-{row.id}"), className="row", n_clicks=0,

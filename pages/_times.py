@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from dash import html
+from dash.development.base_component import Component
+
+from data.clock import iso
 from data.text import Translate
 
 
@@ -36,3 +40,10 @@ def age(at: datetime | None, now: datetime, t: Translate) -> str:
         return t("never")
     written = span(now - at, t)
     return t("{span} ago").format(span=written) if at <= now else t("in {span}").format(span=written)
+
+
+def living_age(at: datetime | None, now: datetime, t: Translate) -> Component:
+    """An age that the browser keeps counting (assets/ages.js)."""
+    if at is None:
+        return html.Span(age(at, now, t))
+    return html.Time(age(at, now, t), dateTime=iso(at), className="age")

@@ -34,6 +34,17 @@ def layout(context: Context, t: Translate, locale: str) -> Any:
                     html.Button(t("Layers"), id="show-layers", className="switch", n_clicks=0),
                 ],
             ),
+            html.Div(
+                className="search",
+                children=[
+                    dcc.Input(
+                        id="search", type="search", placeholder=t("Search a place"), autoComplete="off",
+                        debounce=True, className="search-box",
+                    ),
+                    html.Div(id="search-results", role="listbox", hidden=True, className="results"),
+                ],
+                **{"aria-label": t("Search a place")},
+            ),
             html.Aside(_layers.drawer(t), className="drawer", id="drawer", **{"aria-label": t("Layers")}),
             html.Section(
                 map_view(
@@ -51,6 +62,7 @@ def layout(context: Context, t: Translate, locale: str) -> Any:
                 ],
             ),
             dcc.Store(id="chosen"),
+            dcc.Store(id="list-seen"),
             dcc.Interval(id="list-tick", interval=10_000),
             _keys(t),
         ],
@@ -66,7 +78,6 @@ def _keys(t: Translate) -> Any:
         ("Esc", t("back to the list")),
         ("m", t("to the map")),
         ("l", t("layers")),
-        (".", t("latest time")),
     )
     return dmc.Modal(
         id="keys", title=t("Keys"), opened=False,
@@ -80,12 +91,17 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
     """The callbacks of this page; each reads its inputs, calls one builder and returns."""
 
     @dash_app.callback(
-        Output("list", "children"), Input("list-tick", "n_intervals"), Input("map-live", "data"),
+        Output("list", "children"), Output("list-seen", "data"),
+        Input("list-tick", "n_intervals"), Input("map-live", "data"), State("list-seen", "data"),
     )  # fmt: skip
     @needs("watch.view")
-    def refresh_list(_ticks: int | None, _live: Any) -> Any:
-        locale = locale_of(context)
-        return _list.build(facts(), context, translator(locale), locale)
+    def refresh_list(_ticks: int | None, _live: Any, seen: Any) -> Any:
+        """The list where it says something else than before: a renewed list loses a reader's place."""
+        locale, picture = locale_of(context), facts()
+        said = _list.signature(picture)
+        if seen == said:
+            return no_update, no_update
+        return _list.build(picture, context, translator(locale), locale), said
 
     @dash_app.callback(
         Output("chosen", "data"),

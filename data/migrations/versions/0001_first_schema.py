@@ -196,7 +196,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_incoming_warning")),
     )
     op.create_index(op.f("ix_incoming_warning_expires_at"), "incoming_warning", ["expires_at"], unique=False)
-    op.create_index(op.f("ix_incoming_warning_sender_sent_at"), "incoming_warning", ["sender", "sent_at"], unique=False)
+    op.create_index(
+        op.f("ix_incoming_warning_sender_sent_at"), "incoming_warning", ["sender", "sent_at"], unique=False
+    )
     op.create_table(
         "leader",
         sa.Column("name", sa.String(length=40), nullable=False),
