@@ -99,7 +99,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     while not stop.is_set():
         now = utc_now()
         if now.timestamp() >= due:
-            facts = read_facts(store, rule_faults=faults)
+            facts = read_facts(store, rule_faults=faults, home=settings.home)
             causes = find_causes(facts, now=now, period=RULE_PERIOD, patience=FEED_PATIENCE)
             keep_notices(store, causes, recipients, now=now)
             due = now.timestamp() + WATCHDOG_EVERY_S

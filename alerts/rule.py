@@ -7,7 +7,6 @@ A rule watches one branch (what was observed, or what is forecast). Its `inputs`
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from datetime import date
 from functools import cached_property
@@ -15,22 +14,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from data.clock import parse_duration
 from data.model import Level
 
-DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
-SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 SCALE = ("blue", "yellow", "orange", "red")
 
 
 def _seconds(value: object) -> float:
-    match = DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match:
-        return float(match[1]) * SECONDS[match[2]]
+    if isinstance(value, str):
+        return parse_duration(value).total_seconds()
     if value == 0 and not isinstance(value, bool):
         return 0.0
     if isinstance(value, float) and value > 0:  # a rule read back from the store
         return value
-    raise ValueError("a duration with its unit, such as 90s, 30min, 12h or 3d")
+    raise ValueError("a duration with its unit, such as '90 s', '30 min', '12 h' or '3 d'")
 
 
 def _finite(value: object) -> object:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,10 +15,11 @@ from alerts.ledger import enqueue, notice_body, open_notices
 from data.clock import iso
 from data.store.changes import note_change
 from data.store.engine import Store
+from data.store.leader import SILENT_AFTER
 from data.store.tables import leader, notice, rule_state, source_state
 
-ENGINE_SILENT_AFTER = timedelta(seconds=30)
 PERIODS_MISSED = 3
+LEAST_DISK_SHARE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,7 @@ class Facts:
     evaluated: Mapping[str, datetime | None]  # enabled rules and their last evaluation
     failing: Mapping[str, tuple[datetime, str]]  # sources that fail: since when and why
     rule_faults: Sequence[str] = ()  # what is wrong with the office's rule files
+    disk_free_share: float | None = None  # of the disk with the home folder; None where nobody looked
 
 
 def find_causes(facts: Facts, *, now: datetime, period: timedelta, patience: timedelta) -> dict[str, dict[str, Any]]:
@@ -37,7 +41,9 @@ def find_causes(facts: Facts, *, now: datetime, period: timedelta, patience: tim
     causes: dict[str, dict[str, Any]] = {}
     if facts.rule_faults:
         causes["rule files"] = {"what": "rule files with faults", "faults": list(facts.rule_faults[:20])}
-    if facts.heartbeat_at is None or now - facts.heartbeat_at > ENGINE_SILENT_AFTER:
+    if facts.disk_free_share is not None and facts.disk_free_share < LEAST_DISK_SHARE:
+        causes["disk"] = {"what": "the disk is nearly full", "free_percent": round(facts.disk_free_share * 100, 1)}
+    if facts.heartbeat_at is None or now - facts.heartbeat_at > SILENT_AFTER:
         since = iso(facts.heartbeat_at) if facts.heartbeat_at else None
         return causes | {"engine": {"what": "the engine is silent", "since": since}}
     overdue = {rule: at for rule, at in facts.evaluated.items() if at is None or now - at > period * PERIODS_MISSED}
@@ -59,8 +65,8 @@ def find_causes(facts: Facts, *, now: datetime, period: timedelta, patience: tim
     return causes
 
 
-def read_facts(store: Store, *, rule_faults: Sequence[str] = ()) -> Facts:
-    """The facts as the store has them."""
+def read_facts(store: Store, *, rule_faults: Sequence[str] = (), home: Path | None = None) -> Facts:
+    """The facts as the store has them, and the disk under the home folder."""
     with store.read() as connection:
         heartbeat = connection.execute(sa.select(leader.c.heartbeat_at).where(leader.c.name == "engine")).scalar()
         rules = connection.execute(
@@ -76,7 +82,16 @@ def read_facts(store: Store, *, rule_faults: Sequence[str] = ()) -> Facts:
         evaluated={row.rule: row.evaluated_at for row in rules},
         failing={row.source: (row.failing_since, row.reason) for row in feeds},
         rule_faults=rule_faults,
+        disk_free_share=None if home is None else _free_share(home),
     )
+
+
+def _free_share(home: Path) -> float | None:
+    try:
+        disk = shutil.disk_usage(home)
+    except FileNotFoundError:  # nothing was ever written there
+        return None
+    return disk.free / disk.total
 
 
 def keep_notices(

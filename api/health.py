@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +13,16 @@ from flask import Blueprint, Response
 from sqlalchemy.engine import Connection
 
 from access.guard import needs
+from alerts.watchdog import LEAST_DISK_SHARE
 from api.answers import fresh
 from api.context import Api, api
 from data.clock import iso
 from data.store import tables
+from data.store.leader import SILENT_AFTER
 from data.store.migrate import FOLDER
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
-
-ENGINE_LATE = timedelta(seconds=30)
-LEAST_DISK_SHARE = 0.05
 
 blueprint = Blueprint("health", __name__)
 
@@ -87,7 +86,7 @@ def find_faults(here: Api) -> dict[str, str]:
         faults["migrations"] = f"the database is at {revision}, this version needs {_head()}"
     if beat is None:
         faults["engine"] = "no engine has run yet"
-    elif here.clock() - beat > ENGINE_LATE:
+    elif here.clock() - beat > SILENT_AFTER:
         faults["engine"] = f"last heartbeat {iso(beat)}"
     return faults
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,12 +20,12 @@ from api.context import api
 from data.clock import Clock, iso
 from data.store.changes import TOPICS, read_versions
 from data.store.engine import Store
+from data.store.leader import SILENT_AFTER
 from data.store.tables import leader
 
 POLL_S = 0.1
 BEAT_S = 15.0
 LONGEST_S = 600.0  # then the browser connects again, and its session is asked for again
-ENGINE_LATE = timedelta(seconds=30)
 RETRY_MS = 2000
 
 log = logging.getLogger("tocsin.live")
@@ -45,7 +45,7 @@ def read_message(store: Store, now: datetime) -> Message:
     except sa.exc.SQLAlchemyError as error:
         log.warning("versions cannot be read: %s", error)
         return {"v": -1, "error": "store", "now": iso(now)}
-    state = "never" if beat is None else "late" if now - beat > ENGINE_LATE else "ok"
+    state = "never" if beat is None else "late" if now - beat > SILENT_AFTER else "ok"
     message: Message = {"v": versions.get("all", 0)}
     message |= {topic: versions.get(topic, 0) for topic in TOPICS}
     return message | {"engine": {"state": state, "at": iso(beat) if beat else None}, "now": iso(now)}

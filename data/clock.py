@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
+
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)")
+SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
 def utc_now() -> datetime:
@@ -37,6 +41,17 @@ def parse_time(text: str) -> datetime:
     if cleaned[11:13] == "24" and cleaned[13:19] in (":00:00", ":00"):
         cleaned, extra = cleaned[:11] + "00" + cleaned[13:], timedelta(days=1)
     return as_utc(datetime.fromisoformat(cleaned)) + extra
+
+
+def parse_duration(text: str) -> timedelta:
+    """A length of time written as `90 s`, `5 min`, `1 h` or `2 d`; ValueError says how."""
+    parts = DURATION.fullmatch(text.strip())
+    if parts is None:
+        raise ValueError("a duration with its unit: write a number and s, min, h or d, such as '5 min'")
+    try:
+        return timedelta(seconds=float(parts[1]) * SECONDS[parts[2]])
+    except OverflowError:
+        raise ValueError("longer than the calendar") from None
 
 
 def from_epoch_ms(value: float) -> datetime:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from data.clock import parse_duration
 from data.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +34,8 @@ class Settings:
     allow_hosts: tuple[str, ...] = ()  # host or host:port of feeds on private networks
     sources: tuple[Mapping[str, Any], ...] = ()  # configured feeds, see docs
     rule_paths: tuple[Path, ...] = ()  # the office's own packs
+    keep_fields: timedelta = timedelta(days=7)  # gridded steps, by their valid time
+    keep_runs: timedelta = timedelta(days=30)  # what runs, evaluations and changes leave behind
     webhooks: tuple[str, ...] = field(default=(), repr=False)  # where operator notices go; may hold tokens
 
     @property
@@ -56,7 +60,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     document = _read_document(Path(named) if named else home / "tocsin.yaml", bool(named), faults)
     known = {
         "host", "port", "zone", "locale", "packs", "web_workers", "web_threads", "behind_tls", "proxy_hops",
-        "allow_hosts", "sources", "rule_paths", "webhooks", "database_url",
+        "allow_hosts", "sources", "rule_paths", "webhooks", "database_url", "keep_fields", "keep_runs",
     }  # fmt: skip
     faults += [f"unknown setting: {key}" for key in sorted(set(document) - known)]
 
@@ -69,6 +73,17 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             return int(written)
         faults.append(f"{key}: a whole number from {low} to {high}, not {written!r}")
         return default
+
+    def length(key: str, default: timedelta, shortest: timedelta) -> timedelta:
+        written = text(key, "")
+        try:
+            found = parse_duration(written) if written else default
+        except ValueError as error:
+            faults.append(f"{key}: {error}, not {written!r}")
+            return default
+        if found < shortest:
+            faults.append(f"{key}: at least {shortest}, not {written!r}")
+        return found
 
     def words(key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         written = environ.get(f"TOCSIN_{key.upper()}")
@@ -110,6 +125,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         allow_hosts=words("allow_hosts"),
         sources=tuple(sources),
         rule_paths=tuple(Path(path) for path in words("rule_paths")),
+        keep_fields=length("keep_fields", Settings.keep_fields, timedelta(hours=1)),
+        keep_runs=length("keep_runs", Settings.keep_runs, timedelta(days=1)),
         webhooks=words("webhooks"),
     )
     if faults:

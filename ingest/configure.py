@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from data.clock import parse_duration
 from ingest.source import SourceSpec
 
-WORD = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|min|m|h|d)")
-SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(days=3660)
 
 
@@ -40,10 +38,7 @@ def read_duration(value: Any) -> Any:
     """A duration written as `90 s`, `5 min`, `1 h` or `2 d`; ValueError says how."""
     if value is None or isinstance(value, timedelta):
         return value
-    parts = WORD.fullmatch(value.strip()) if isinstance(value, str) else None
-    if parts is None:
-        raise ValueError("write a number and s, min, h or d, such as '5 min'")
-    length = timedelta(seconds=float(parts[1]) * SECONDS[parts[2]])
+    length = parse_duration(str(value))
     if not SHORTEST <= length <= LONGEST:
         raise ValueError("from 5 s to ten years")
     return length

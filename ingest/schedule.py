@@ -24,6 +24,7 @@ from data.errors import StaleLeader
 from data.settings import Settings
 from data.store.archive import Archive
 from data.store.engine import Store
+from data.store.housekeeping import keep_house
 from data.store.leader import Leadership, beat, try_lead
 from data.store.runs import set_state
 from data.store.tables import source_state
@@ -36,6 +37,7 @@ from ingest.source import Source
 INGEST_THREADS, RULE_THREADS = 8, 2
 LOOK_S = 0.2  # how often the table is asked what is due: a press on "run now" waits no longer
 BEAT_S = 5.0
+HOUSEKEEPING_S = 3600.0
 GRACE_S = 5.0  # what running feeds get to end in when the engine stops
 Evaluate = Callable[[datetime, int], None]
 log = logging.getLogger(__name__)
@@ -84,7 +86,7 @@ class Engine:
         term = _Term(self, leadership)
         scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": SchedulerThreads(4)},
+            executors={"default": SchedulerThreads(5)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         for action, seconds in (
@@ -92,6 +94,7 @@ class Engine:
             (term.beat, BEAT_S),
             (term.want_evaluation, self.period.total_seconds()),
             (term.follow_lights, self.period.total_seconds()),
+            (term.keep_house, HOUSEKEEPING_S),
         ):
             scheduler.add_job(action, "interval", seconds=seconds, next_run_time=datetime.now(UTC))
         scheduler.start()
@@ -220,6 +223,15 @@ class _Term:
                 return
             with self.engine.store.write(epoch=self.epoch) as connection:
                 self.lights = note_light_changes(connection, self.lights, found, now)
+
+    def keep_house(self) -> None:
+        """Let go of what is past its time."""
+        with self._guarded("housekeeping"):
+            settings = self.engine.settings
+            keep_house(
+                self.engine.store, settings.home, self.engine.clock(), keep_fields=settings.keep_fields,
+                keep_runs=settings.keep_runs, epoch=self.epoch,
+            )  # fmt: skip
 
 
 def prepare_states(

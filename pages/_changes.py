@@ -52,6 +52,7 @@ CAUSES = {
     "rules": "rules without an evaluation",
     "feeds": "feeds that fail",
     "rule files": "rule files with faults",
+    "disk": "the disk is nearly full",
 }
 
 

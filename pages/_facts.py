@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from data.model import Level
 from data.store.changes import read_changes, read_versions
+from data.store.leader import SILENT_AFTER
 from data.store.tables import (
     evaluation,
     incoming_warning,
@@ -28,7 +29,6 @@ from data.store.tables import (
 from pages._context import Context, SourceManifest
 
 CHANGED_WITHIN = timedelta(minutes=10)
-ENGINE_SILENT_AFTER = timedelta(seconds=30)
 LEVEL_BITS, UNKNOWN_BIT, NOT_WATCHED_BIT = 0b111, 0b1000, 0b10000
 
 
@@ -80,7 +80,7 @@ class Facts:
 
     @property
     def engine_silent(self) -> bool:
-        return self.heartbeat_at is None or self.now - self.heartbeat_at > ENGINE_SILENT_AFTER
+        return self.heartbeat_at is None or self.now - self.heartbeat_at > SILENT_AFTER
 
     @property
     def evaluated_at(self) -> datetime | None:

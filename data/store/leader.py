@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from data.store.engine import Store
 from data.store.tables import leader
 
+SILENT_AFTER = timedelta(seconds=30)  # a leader that has not beaten for so long is called silent
 ADVISORY_KEY = 0x746F6373696E  # "tocsin"
 
 

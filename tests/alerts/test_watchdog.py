@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 import sqlalchemy as sa
 
 from alerts.ledger import LEASE, claim, open_notices, work
@@ -55,6 +58,25 @@ def test_fault_in_a_rule_file_is_a_cause_of_its_own(now: datetime) -> None:
     facts = Facts(heartbeat_at=now, evaluated={}, failing={}, rule_faults=["own.yaml:3:1: no such key"])
     causes = find_causes(facts, now=now, period=PERIOD, patience=PATIENCE)
     assert causes["rule files"]["faults"] == ["own.yaml:3:1: no such key"]
+
+
+@pytest.mark.parametrize(
+    ("share", "told"), [(None, False), (0.05, False), (0.049, True)], ids=["unseen", "enough", "full"]
+)
+def test_full_disk_is_a_cause_also_while_the_engine_is_silent(now: datetime, share: float | None, told: bool) -> None:
+    facts = Facts(heartbeat_at=None, evaluated={}, failing={}, disk_free_share=share)
+    causes = find_causes(facts, now=now, period=PERIOD, patience=PATIENCE)
+    assert ("disk" in causes) is told
+    assert "engine" in causes
+
+
+def test_read_facts_asks_the_disk_under_the_home_folder(
+    store: Store, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_facts(store).disk_free_share is None
+    assert read_facts(store, home=home / "not-made-yet").disk_free_share is None
+    monkeypatch.setattr("alerts.watchdog.shutil.disk_usage", lambda _: SimpleNamespace(total=200, used=194, free=6))
+    assert read_facts(store, home=home).disk_free_share == 0.03
 
 
 def test_read_facts_leaves_out_what_is_off_or_paused(store: Store, now: datetime) -> None:

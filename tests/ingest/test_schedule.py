@@ -17,7 +17,7 @@ from data.clock import utc_now
 from data.settings import Settings
 from data.store.engine import Store, open_store
 from data.store.leader import try_lead
-from data.store.runs import read_state, set_state
+from data.store.runs import RunRow, read_state, set_state, write_run
 from data.store.tables import leader, run, source_state
 from ingest.http import Http
 from ingest.runner import RunReport
@@ -200,6 +200,15 @@ def test_engine_stops_leading_when_another_takes_over(store: Store, home: Path, 
             connection.execute(leader.update().values(epoch=leader.c.epoch + 1))
         assert wait_until(lambda: epochs[-1] > epochs[0], 12)
     assert sorted(epochs) == epochs
+
+
+def test_engine_keeps_house_when_it_begins_to_lead(store: Store, home: Path, feeds: FeedServer) -> None:
+    old = utc_now() - timedelta(days=40)
+    with store.write() as connection:
+        for _ in range(3):
+            write_run(connection, RunRow(source="one", started_at=old, finished_at=old, outcome="unchanged"))
+    with running(engine_of(store, home, feeds, Rules())):
+        assert wait_until(lambda: runs(store, "one") == 1)
 
 
 def test_second_engine_waits_and_takes_over(sqlite_url: str, home: Path, feeds: FeedServer) -> None:

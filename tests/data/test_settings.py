@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from data.clock import parse_duration
+from data.errors import ConfigError
+from data.settings import read_settings
+
+
+def test_keep_times_from_file_environment_and_default(home: Path) -> None:
+    (home / "tocsin.yaml").write_text("keep_fields: 2 d\n", encoding="utf-8")
+    settings = read_settings({"TOCSIN_HOME": str(home)})
+    assert (settings.keep_fields, settings.keep_runs) == (timedelta(days=2), timedelta(days=30))
+    settings = read_settings({"TOCSIN_HOME": str(home), "TOCSIN_KEEP_FIELDS": "36 h"})
+    assert settings.keep_fields == timedelta(hours=36)
+
+
+def test_keep_times_that_cannot_be_are_faults_at_once(home: Path) -> None:
+    (home / "tocsin.yaml").write_text("keep_fields: a week\nkeep_runs: 1 h\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_settings({"TOCSIN_HOME": str(home)})
+    assert [fault.split(":")[0] for fault in caught.value.faults] == ["keep_fields", "keep_runs"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90 s", 90), ("5min", 300), (" 1.5 h ", 5400), ("2 d", 172800)],
+)
+def test_parse_duration(text: str, seconds: float) -> None:
+    assert parse_duration(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "min", "-5 min", "5 weeks", "9" * 30 + " d"])
+def test_parse_duration_of_anything_else(text: str) -> None:
+    with pytest.raises(ValueError, match=r"write a number|calendar"):
+        parse_duration(text)
