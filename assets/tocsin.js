@@ -108,10 +108,13 @@
     return answer;
   };
 
-  // Chromium keeps the boxes of missing glyphs in fixed bars when a part of a font arrives late: lay out anew.
+  // Chromium keeps the boxes of missing letters in a fixed bar when a part of a font arrives late: lay it out anew.
   document.fonts.addEventListener("loadingdone", () => {
-    const style = document.documentElement.style;
-    style.fontKerning = style.fontKerning === "normal" ? "auto" : "normal";
+    for (const bar of document.querySelectorAll(".bar")) {
+      bar.style.display = "none";
+      void bar.offsetHeight;
+      bar.style.display = "";
+    }
   });
 
   document.addEventListener("click", (press) => {

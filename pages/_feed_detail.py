@@ -14,6 +14,7 @@ from data.store.tables import event, field_step, observation, reject, rule_state
 from data.text import Translate
 from pages._context import Context
 from pages._facts import Facts, FeedLine
+from pages._phrases import phrase
 from pages._shell import LIGHT_SIGNS, LIGHT_WORDS
 from pages._times import age, local, span
 
@@ -38,7 +39,7 @@ def detail(
     return [
         html.H2(spec.title),
         html.P([html.Span(f"{LIGHT_SIGNS[line.light]} {t(LIGHT_WORDS[line.light])}", className=f"light-{line.light}"),
-                f" · {line.reason}" if line.reason else ""]),
+                f" · {phrase(line.reason, t)}" if line.reason else ""]),
         *(_actions(line, t) if may.get("feeds.operate") else []),
         _facts(line, facts, context, t),
         html.H3(t("Depends on it")),
@@ -86,7 +87,10 @@ def _facts(line: FeedLine, facts: Facts, context: Context, t: Translate) -> Comp
 
     rows = [
         (t("Newest data"), moment("last_data_at")),
-        (t("May be as old as"), span(spec.stale_after, t)),
+        (
+            t("Success may be as old as") if spec.silence_is_normal else t("May be as old as"),
+            span(spec.stale_after, t),
+        ),
         (t("Last success"), moment("last_success_at")),
         (t("Last attempt"), moment("last_attempt_at")),
         (t("Every"), span(spec.every, t)),

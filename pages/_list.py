@@ -14,6 +14,7 @@ from pages._changes import KINDS, sentence, where
 from pages._context import Context
 from pages._facts import Facts, FeedLine
 from pages._levels import level_word, mark
+from pages._phrases import phrase
 from pages._places import name_of, names_above
 from pages._shell import LIGHT_SIGNS, LIGHT_WORDS
 from pages._times import age, living_age, local, span
@@ -120,7 +121,7 @@ def _not_known(facts: Facts, t: Translate, locale: str) -> Component:
                 html.Span(mark(Level.UNKNOWN, t), className="signs"),
                 html.Span(line.title(locale), className="name"),
                 html.Span(t("{n} of {total} regions").format(n=line.unknown, total=line.watched), className="dim"),
-                html.Span(line.reason, className="dim wide"),
+                html.Span(phrase(line.reason, t), className="dim wide"),
             ],
             className="row flat",
         )
@@ -139,7 +140,7 @@ def _feed_row(line: FeedLine, t: Translate) -> Component:
             html.Span(LIGHT_SIGNS[line.light], className=f"signs light-{line.light}"),
             html.Span(line.spec.title, className="name"),
             html.Span(f"{t(LIGHT_WORDS[line.light])} · {old}", className="dim"),
-            html.Span(line.reason, className="dim wide"),
+            html.Span(phrase(line.reason, t), className="dim wide"),
         ],
         href="/feeds", className="row",
     )  # fmt: skip

@@ -17,6 +17,7 @@ from data.text import Translate
 from pages._chart import graph, series
 from pages._context import Context
 from pages._levels import chip, level_word, mark
+from pages._phrases import phrase
 from pages._places import names_above
 from pages._times import age, local, span
 
@@ -59,7 +60,7 @@ def _rule(rule: RuleWhy, context: Context, t: Translate, locale: str, now: datet
     parts: list[Any] = [
         html.H3(heading),
         html.P([html.B(said), since, " · ", level_word(rule.level, t)]),
-        *[html.P(["⚠ ", text], className="bad") for text in rule.missing],
+        *[html.P(["⚠ ", _wanting(text, t)], className="bad") for text in rule.missing],
         *_readings(rule, context, t, now),
         _thresholds(rule, t),
     ]
@@ -75,12 +76,12 @@ def _readings(rule: RuleWhy, context: Context, t: Translate, now: datetime) -> l
     rows = [
         html.Tr(
             [
-                html.Td(reading.how),
+                html.Td(phrase(reading.how, t)),
                 html.Td(_value(reading, t), className="number"),
                 html.Td(age(reading.observed_at, now, t)),
                 html.Td(f"{reading.valid_share:.0%}"),
             ],
-            title=reading.missing,
+            title=phrase(reading.missing, t),
         )
         for reading in rule.readings
     ]
@@ -92,7 +93,7 @@ def _readings(rule: RuleWhy, context: Context, t: Translate, now: datetime) -> l
         html.Div([t(shown.quantity.replace("_", " ")), " ", html.Span(_value(shown, t), className="value")]),
         html.P([f"{local(shown.observed_at, context.settings.zone)} · {age(shown.observed_at, now, t)} · {limits}"],
                className="dim"),
-        html.Table([head_row, *rows]),
+        html.Table([head_row, *rows], className="inputs"),
     ]  # fmt: skip
     behind = {(one.behind.kind, one.behind.source, one.behind.id): one for one in rule.readings if one.behind}
     for reading in behind.values():
@@ -101,6 +102,12 @@ def _readings(rule: RuleWhy, context: Context, t: Translate, now: datetime) -> l
         if reading.behind.kind == "station":
             parts.append(_station_chart(reading, reading.behind, rule, context, t, now))
     return parts
+
+
+def _wanting(text: str, t: Translate) -> str:
+    """What is missing, said of an input (`name: reason`) or of the rule."""
+    name, colon, reason = text.partition(": ")
+    return f"{name.replace('_', ' ')}: {phrase(reason, t)}" if colon else phrase(text, t)
 
 
 def _decisive(rule: RuleWhy) -> Reading:

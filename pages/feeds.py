@@ -17,7 +17,8 @@ from pages._context import Context
 from pages._facts import FactReader, Facts, FeedLine
 from pages._feed_detail import detail
 from pages._locale import locale_of
-from pages._shell import LIGHT_SIGNS, LIGHT_WORDS
+from pages._phrases import phrase
+from pages._shell import LIGHT_SIGNS, LIGHT_WORDS, LIGHTS
 from pages._times import age, span
 
 PATH, TITLE = "/feeds", "Feeds"
@@ -74,7 +75,7 @@ def _row(line: FeedLine, facts: Facts, counts: dict[str, str], t: Translate) -> 
         "success": age(state.last_success_at if state else None, facts.now, t),
         "next": age(state.next_run_at, facts.now, t) if state and state.enabled and state.next_run_at else "–",
         "counts": counts.get(spec.key, "–"),
-        "reason": line.reason,
+        "reason": phrase(line.reason, t),
     }
 
 
@@ -84,7 +85,7 @@ def _card(line: FeedLine, t: Translate) -> Component:
             html.Span(LIGHT_SIGNS[line.light], className=f"signs light-{line.light}"),
             html.Span(line.spec.title, className="name"),
             html.Span(t(LIGHT_WORDS[line.light]), className="dim"),
-            html.Span(line.reason, className="dim wide"),
+            html.Span(phrase(line.reason, t), className="dim wide"),
         ],
         id={"type": "feed-card", "key": line.spec.key}, className="row", n_clicks=0,
     )  # fmt: skip
@@ -124,9 +125,10 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
     def refresh(_ticks: int | None, _done: Any) -> Any:
         t, picture = translator(locale_of(context)), facts()
         counts = last_counts(context, t)
+        lines = sorted(picture.feeds, key=lambda line: LIGHTS.index(line.light))  # what is wrong comes first
         return (
-            [_row(line, picture, counts, t) for line in picture.feeds],
-            [_card(line, t) for line in picture.feeds],
+            [_row(line, picture, counts, t) for line in lines],
+            [_card(line, t) for line in lines],
             [_notice(row, picture, t) for row in picture.notices],
         )
 

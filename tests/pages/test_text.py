@@ -14,6 +14,7 @@ from data.text import FOLDER, pick_locale, translator
 from pages._changes import CAUSES, KINDS
 from pages._layers import LAYERS
 from pages._levels import WORDS
+from pages._phrases import phrase
 from pages._shell import LIGHT_WORDS
 from pages.application import PAGES
 from tests.conftest import ROOT
@@ -71,3 +72,21 @@ def test_locale_is_picked_in_order(wished: str, accepted: str, expected: str) ->
 
 def test_unknown_message_stays_english() -> None:
     assert translator("zh")("no such message in any catalogue") == "no such message in any catalogue"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("sum over 12 h, max over stations", "12 小时合计，各站最大", id="window and space"),
+        pytest.param("largest magnitude within 60 km in 24 h", "24 小时内 60 公里范围最大震级", id="events"),
+        pytest.param("latest, less the station's stages_m.minor", "最新，高出测站水位：小", id="stage"),
+        pytest.param("only 40% of the data, 80% wanted", "仅有 40% 的数据，需 80%", id="share"),
+        pytest.param("HTTP 503", "HTTP 503", id="unknown form stays"),
+    ],
+)  # fmt: skip
+def test_phrase_is_put_into_chinese_piece_by_piece(text: str, expected: str) -> None:
+    assert phrase(text, translator("zh")) == expected
+    assert (
+        phrase(text, translator("en")).replace("above the gauge's stage: minor", "less the station's stages_m.minor")
+        == text
+    )
