@@ -69,6 +69,9 @@ class Inputs:
     at_most: Floats | None = (
         None  # (t, n) what the number cannot exceed although it is not known itself; NaN: no limit
     )
+    silent: Floats | None = (
+        None  # (t, n) the worst last word of stations that spoke while the level was in force and speak no more
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,6 +81,7 @@ class State:
     phase: Small  # (n,) under `unknown`, what it was
     unknown: Bools  # (n,)
     level: Small  # (n,) in force; 0 none
+    level_since: Floats  # (n,) some level has been in force since
     since: Floats  # (n,) of the phase shown and the level
     held_since: Floats  # (l, n) the trigger has held since
     below_since: Floats  # (l, n) the value has been below clear since
@@ -97,7 +101,12 @@ class State:
 
     @property
     def watches(self) -> Bools:
-        """(n,) whether any input watches the region, or a level is in force there."""
+        """(n,) whether any input watches the region, or a level is in force there.
+
+        A rule that could never be evaluated does not know what it watches: it may be any of its regions.
+        """
+        if self.failed and not self.watched.any():
+            return np.ones(len(self.level), dtype=np.bool_)
         watched: Bools = self.watched.any(axis=0) | (self.level > 0)
         return watched
 
@@ -186,6 +195,7 @@ def new_state(compiled: Compiled, regions: int) -> State:
         phase=np.zeros(regions, dtype=np.int8),
         unknown=np.ones(regions, dtype=np.bool_),
         level=np.zeros(regions, dtype=np.int8),
+        level_since=np.full(regions, np.nan),
         since=np.full(regions, np.nan),
         held_since=np.full((levels, regions), np.nan),
         below_since=np.full((levels, regions), np.nan),
@@ -205,7 +215,13 @@ def carry_over(old: State, compiled: Compiled) -> State:
     at_least = np.minimum(np.searchsorted(scale, old.level), len(scale) - 1)
     level = np.where(old.level > 0, scale[at_least], np.int8(0)).astype(np.int8)
     phase = np.where(old.phase == Phase.PENDING, np.int8(Phase.NORMAL), old.phase)
-    return replace(fresh, level=level, phase=phase, since=old.since.copy())
+    return replace(fresh, level=level, level_since=old.level_since.copy(), phase=phase, since=old.since.copy())
+
+
+def after_gap(old: State) -> State:
+    """The state after a time in which nobody looked: what is in force stays, every clock starts again."""
+    nothing = np.full(old.held_since.shape, np.nan)
+    return replace(old, held_since=nothing, below_since=nothing.copy())
 
 
 def no_inputs(compiled: Compiled, state: State, failed: str) -> Inputs:
@@ -293,8 +309,10 @@ def step(compiled: Compiled, state: State, inputs: Inputs, now: datetime | float
     phase = np.where(unknown & (level == state.level), state.phase, phase).astype(np.int8)
     changed = (level != state.level) | (unknown != state.unknown) | (~unknown & (phase != state.phase))
     first = np.isnan(state.since)
+    level_since = np.where(level == 0, np.nan, np.where(np.isnan(state.level_since), at, state.level_since))
     after = State(
-        phase=phase, unknown=unknown, level=level, since=np.where(changed | first, at, state.since),
+        phase=phase, unknown=unknown, level=level, level_since=level_since,
+        since=np.where(changed | first, at, state.since),
         held_since=held, below_since=below, watched=watched, value=inputs.value, observed_at=inputs.observed_at,
         share=inputs.share, behind=inputs.behind, names=inputs.names, failed=inputs.failed,
         at_most=np.full(inputs.value.shape, np.nan) if inputs.at_most is None else inputs.at_most,
@@ -324,6 +342,8 @@ def _tell(compiled: Compiled, inputs: Inputs, watched: Bools, at: float) -> tupl
         keep=still & provable,
         below=(usable & ~still) | absent,
     )
+    if inputs.silent is not None:
+        told.below[:] &= ~(inputs.silent[leaf] * compiled.sign >= compiled.clear)
     if inputs.at_most is not None:
         limit, capped = inputs.at_most[leaf], timely[leaf] & (compiled.sign > 0)
         told.no[:] |= capped & (limit < compiled.trigger)
@@ -429,4 +449,6 @@ def why_unknown(compiled: Compiled, state: State, index: int, at: float) -> str:
         return "too old"
     if (observed[watched] > at + AHEAD_S).any():
         return "from the future"
-    return "too little of the data"
+    if (state.share[watched, index] < compiled.min_share[watched, 0]).any() or state.level[index] == 0:
+        return "too little of the data"
+    return "a station that was higher is silent"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,24 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from alerts.engine import Compiled, Inputs, State, Transition, carry_over, compile_rule, new_state, no_inputs, step
-from alerts.freeze import state_from_bytes, state_to_bytes
+from alerts.engine import (
+    Compiled,
+    Inputs,
+    State,
+    Transition,
+    after_gap,
+    carry_over,
+    compile_rule,
+    new_state,
+    no_inputs,
+    step,
+)
+from alerts.freeze import TEXTS, state_from_bytes, state_to_bytes
 from alerts.inputs import Gatherer, rids_of, utc_of
 from alerts.pack import PackRule
 from alerts.propose import Draft, draft_proposals, replaced
 from alerts.rule import Rule
-from data.errors import StaleLeader, TocsinError
+from data.errors import RuleError, StaleLeader, TocsinError
 from data.model import EventStatus, Level
 from data.regions import RegionIndex, load_regions
 from data.store.changes import note_change
@@ -121,7 +132,8 @@ def evaluate_all(
         ) as error:  # one rule's fault must not stop the others; it leaves its row, and a dead store raises
             log.exception("%s: could not be evaluated", item.rule.key)
             outcomes.append(_write_failure(store, item.rule, now, epoch, f"{type(error).__name__}: {error}"))
-            layers += _last_known(store, index, item.rule)
+            layers += _last_known(store, index, item.rule, now)
+    layers += _left_behind(store, index, listed, {item.rule.key for item in enabled}, now)
     own = combine(layers, len(index))
     changed, counts = _write_snapshot(store, index, own, now, epoch)
     return Report(at=now, outcomes=tuple(outcomes), levels_changed=changed, counts=counts)
@@ -131,7 +143,9 @@ def enabled_rules(connection: Connection, rules: Sequence[PackRule], now: dateti
     """The rules in force today that nobody has switched off."""
     switched = {row.rule: bool(row.enabled) for row in connection.execute(sa.select(rule_state))}
     return tuple(
-        item for item in rules if switched.get(item.rule.key, item.rule.enabled) and item.rule.in_force(now.date())
+        item
+        for item in rules
+        if item.rule.enabled and switched.get(item.rule.key, True) and item.rule.in_force(now.date())
     )
 
 
@@ -141,7 +155,7 @@ def evaluate_rule(store: Store, gatherer: Gatherer, item: PackRule, now: datetim
     compiled = compile_rule(item.rule)
     rids = rids_of(item.rule, gatherer.index)
     with store.read() as connection:
-        before = read_state(connection, compiled, gatherer.index.code[rids])
+        before = read_state(connection, compiled, gatherer.index.code[rids], now)
     inputs, reason = _gather(gatherer, item.rule, compiled, before)
     after, transitions = step(compiled, before, inputs, now)
     return Evaluated(
@@ -153,21 +167,26 @@ def evaluate_rule(store: Store, gatherer: Gatherer, item: PackRule, now: datetim
 def _gather(gatherer: Gatherer, rule: Rule, compiled: Compiled, before: State) -> tuple[Inputs, str]:
     """The inputs, or none and the reason: whatever goes wrong here makes the regions unknown."""
     try:
-        return gatherer.gather(rule), ""
+        return gatherer.gather(rule, before.level_since), ""
     except Exception as error:  # any fault of data or code must turn into unknown, never into quiet
         log.exception("%s: its inputs could not be had", rule.key)
         reason = f"{type(error).__name__}: {error}"
         return no_inputs(compiled, before, reason), reason
 
 
-def read_state(connection: Connection, compiled: Compiled, codes: NDArray[np.str_]) -> State:
-    """The state of a rule over these regions: as stored, or carried over where the rule or the regions changed."""
+def read_state(connection: Connection, compiled: Compiled, codes: NDArray[np.str_], now: datetime) -> State:
+    """The state of a rule over these regions: as stored, or carried over where the rule or the regions changed.
+
+    After a time without evaluations that no reading outlasts, nobody knows what has held or ended meanwhile.
+    """
     row = connection.execute(sa.select(rule_state).where(rule_state.c.rule == compiled.rule.key)).first()
     if row is None or row.state is None:
         return new_state(compiled, len(codes))
     state, stored = state_from_bytes(row.state)
     if row.digest != compiled.rule.digest:
         state = carry_over(state, compiled)
+    if row.evaluated_at is None or (now - row.evaluated_at).total_seconds() > compiled.max_age_s.min():
+        state = after_gap(state)
     if np.array_equal(stored, codes):
         return state
     return _move(state, stored, codes, new_state(compiled, len(codes)))
@@ -185,8 +204,8 @@ def _move(state: State, stored: NDArray[np.str_], codes: NDArray[np.str_], fresh
         return values
 
     names = (
-        "phase", "unknown", "level", "since", "held_since", "below_since", "watched", "value", "observed_at", "share",
-        "behind", "at_most",
+        "phase", "unknown", "level", "level_since", "since", "held_since", "below_since", "watched", "value",
+        "observed_at", "share", "behind", "at_most",
     )  # fmt: skip
     return State(**{name: moved(name) for name in names}, names=state.names, failed=state.failed)
 
@@ -250,16 +269,67 @@ def _write_failure(store: Store, rule: Rule, now: datetime, epoch: int | None, r
     return result
 
 
-def _last_known(store: Store, index: RegionIndex, rule: Rule) -> list[tuple[NDArray[np.int32], State]]:
+def _last_known(store: Store, index: RegionIndex, rule: Rule, now: datetime) -> list[tuple[NDArray[np.int32], State]]:
     """The stored picture of a rule that could not be set up, all of it unknown."""
     try:
         compiled, rids = compile_rule(rule), rids_of(rule, index)
         with store.read() as connection:
-            before = read_state(connection, compiled, index.code[rids])
+            before = _readable_state(connection, compiled, index.code[rids], now)
     except (TocsinError, sa.exc.SQLAlchemyError, ValueError):
         return []
     after, _ = step(compiled, before, no_inputs(compiled, before, "evaluation failed"), float("nan"))
     return [(rids, after)]
+
+
+def _readable_state(connection: Connection, compiled: Compiled, codes: NDArray[np.str_], now: datetime) -> State:
+    """The stored state, or an empty one where it is damaged: then nothing is known of any region."""
+    try:
+        return read_state(connection, compiled, codes, now)
+    except RuleError:
+        return new_state(compiled, len(codes))
+
+
+def _left_behind(
+    store: Store, index: RegionIndex, rules: Sequence[PackRule], evaluated: Collection[str], now: datetime
+) -> list[tuple[NDArray[np.int32], State]]:
+    """Levels of rules that fired and are in no file now, or no longer in force: last known, and unknown.
+
+    They stand until a person switches the rule off, in its file or in the store, or until the rule's own hard limit
+    has passed since it was last evaluated.
+    """
+    switched_off = {item.rule.key for item in rules if not item.rule.enabled}
+    same = sa.and_(rule_version.c.rule == rule_state.c.rule, rule_version.c.digest == rule_state.c.digest)
+    query = (
+        sa.select(rule_state, rule_version.c.body)
+        .join(rule_version, same)
+        .where(rule_state.c.enabled, rule_state.c.state.is_not(None))
+        .where(rule_state.c.rule.not_in(sorted({*evaluated, *switched_off})))
+    )
+    left = []
+    with store.read() as connection:
+        rows = connection.execute(query).all()
+    for row in rows:
+        try:
+            limit_s = Rule.model_validate(row.body).duration.hard_limit
+            state, codes = state_from_bytes(row.state)
+        except (RuleError, ValueError) as error:
+            log.warning("%s: its last levels cannot be read: %s", row.rule, error)
+            continue
+        found = [(index.by_code(code), place) for place, code in enumerate(codes.tolist()) if state.level[place] > 0]
+        kept = [(rid, place) for rid, place in found if rid is not None]
+        if kept and (now - row.evaluated_at).total_seconds() < limit_s:
+            rids, places = np.array([rid for rid, _ in kept], dtype=np.int32), np.array([place for _, place in kept])
+            left.append((rids, _only(state, places)))
+    return left
+
+
+def _only(state: State, places: NDArray[np.intp]) -> State:
+    """Some regions of a state, unknown."""
+    columns = {
+        item.name: getattr(state, item.name)[..., places] for item in fields(state) if item.name not in TEXTS
+    }  # fmt: skip
+    columns["unknown"] = np.ones(len(places), dtype=np.bool_)
+    return State(**columns, names=state.names, failed=state.failed)
 
 
 def _keep_version(connection: Connection, item: PackRule, now: datetime) -> None:

@@ -24,6 +24,7 @@ from layers.geodesy import distance_to_areas_km, near_boxes
 from layers.stations import RegionNumbers
 
 KEPT_DISTANCES = 5000
+NEVER = float("-inf")
 
 
 class Neighbourhood:
@@ -75,7 +76,8 @@ def read_events(connection: Connection, item: RuleInput, floor: float, now: date
     """Events of an input's window at or above `floor`, and when its feeds were last heard.
 
     An old newest event is no fault, so age is judged by the last success, or by the time that the feed itself gives
-    for what it last told, whichever is later. Feeds that were never on and never told anything watch nothing.
+    for what it last told, whichever is later. Of several feeds that are switched on the one longest unheard counts:
+    another cannot speak for its part of the world. Feeds that were never on and never told anything watch nothing.
     """
     table = event.c
     query = sa.select(event).where(
@@ -95,13 +97,20 @@ def read_events(connection: Connection, item: RuleInput, floor: float, now: date
         query = query.where(table.source.in_(item.feeds))
     rows = connection.execute(query.order_by(table.occurred_at, table.source, table.id)).all()
     states = connection.execute(sa.select(source_state).where(source_state.c.source.in_(feeds))).all()
-    times = [at for row in states for at in (row.last_success_at, row.last_data_at) if at is not None]
-    newest = max((min(at, now) for at in times), default=None)
+    heard = {row.source: _heard_at(row, now) for row in states}
+    on = [heard[row.source] for row in states if row.enabled]
+    as_of = min(on) if on else max(heard.values(), default=NEVER)
     return Heard(
         rows=rows,
-        as_of=float("nan") if newest is None else newest.timestamp(),
-        watched=bool(times) or any(row.enabled for row in states),
+        as_of=float("nan") if as_of == NEVER else as_of,
+        watched=bool(on) or any(at != NEVER for at in heard.values()),
     )
+
+
+def _heard_at(row: Any, now: datetime) -> float:
+    """When a feed was last heard [s since 1970 UTC]; never later than now."""
+    times = [min(at, now).timestamp() for at in (row.last_success_at, row.last_data_at) if at is not None]
+    return max(times, default=NEVER)
 
 
 def smallest_that_counts(rule: Rule, name: str) -> float:

@@ -63,6 +63,7 @@ class _Column:
     numbers: RegionNumbers
     names: Sequence[str]
     at_most: NDArray[np.float64] | None = None
+    silent: NDArray[np.float64] | None = None
 
 
 @dataclass(eq=False)
@@ -81,8 +82,15 @@ class Gatherer:
     def index(self) -> RegionIndex:
         return load_regions(self.base_dir)
 
-    def gather(self, rule: Rule) -> Inputs:
+    def gather(self, rule: Rule, level_since: NDArray[np.float64] | None = None) -> Inputs:
         """The inputs of a rule over its regions.
+
+        Parameters
+        ----------
+        rule : Rule
+        level_since : array, optional
+            (n,) since when a level is in force in each region [s since 1970 UTC], NaN where none is: stations that
+            fell silent since then are asked for their last word.
 
         Raises
         ------
@@ -90,11 +98,17 @@ class Gatherer:
             If the rule asks for what does not exist.
         """
         rids = rids_of(rule, self.index)
-        columns = [self._column(rule, name, rids) for name in rule.inputs]
+        since = np.full(len(rids), np.nan) if level_since is None else level_since
+        columns = [self._column(rule, name, rids, since) for name in rule.inputs]
         names: dict[str, int] = {}
         numbers = [_renumber(column, names) for column in columns]
-        ceilings = [column.at_most for column in columns]
         nothing = np.full(len(rids), np.nan)
+
+        def joined(parts: list[NDArray[np.float64] | None]) -> NDArray[np.float64] | None:
+            if all(part is None for part in parts):
+                return None
+            return np.array([nothing if part is None else part for part in parts])
+
         return Inputs(
             value=np.array([one.value for one in numbers]),
             observed_at=np.array([one.observed_at for one in numbers]),
@@ -102,19 +116,20 @@ class Gatherer:
             watched=np.array([one.watched for one in numbers]),
             behind=np.array([one.behind for one in numbers], dtype=np.int32),
             names=tuple(names),
-            at_most=None
-            if all(ceiling is None for ceiling in ceilings)
-            else np.array([nothing if ceiling is None else ceiling for ceiling in ceilings]),
+            at_most=joined([column.at_most for column in columns]),
+            silent=joined([column.silent for column in columns]),
         )
 
-    def _column(self, rule: Rule, name: str, rids: NDArray[np.int32]) -> _Column:
+    def _column(self, rule: Rule, name: str, rids: NDArray[np.int32], since: NDArray[np.float64]) -> _Column:
         item = rule.inputs[name]
         max_age_s = rule.max_age if item.max_age is None else item.max_age
         if item.source == "stations":
             network = self.network(item.quantity, item.unit)
             fresh_after = self.now.timestamp() - max_age_s
-            numbers, names = station_numbers(network, item, rids, self.index.parent_rid, fresh_after)
-            return _Column(numbers=numbers, names=names)
+            numbers, silent, names = station_numbers(
+                network, item, rids, self.index.parent_rid, fresh_after, since - max_age_s
+            )
+            return _Column(numbers=numbers, names=names, silent=silent)
         if item.source == "events":
             return self._events(rule, name, item, rids)
         with self.store.read() as connection:

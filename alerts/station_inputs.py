@@ -21,7 +21,18 @@ from data.model import Quality
 from data.regions import locate
 from data.store.tables import observation, station
 from data.units import factor_offset
-from layers.stations import Readings, RegionNumbers, Spatial, StationValues, Window, over_stations, over_window
+from layers.stations import (
+    Readings,
+    RegionNumbers,
+    Spatial,
+    StationValues,
+    Window,
+    last_words,
+    over_stations,
+    over_window,
+)
+
+CHUNK = 400  # names in one query
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,9 +57,15 @@ def _leaf_at(base_dir: Path, lon: float, lat: float) -> int:
 
 
 def station_numbers(
-    network: Network, item: RuleInput, rids: NDArray[np.int32], parent_rid: NDArray[np.int32], fresh_after: float
-) -> tuple[RegionNumbers, Sequence[str]]:
-    """The numbers of a rule's regions, and the names that `behind` points into."""
+    network: Network,
+    item: RuleInput,
+    rids: NDArray[np.int32],
+    parent_rid: NDArray[np.int32],
+    fresh_after: float,
+    since: NDArray[np.float64],
+) -> tuple[RegionNumbers, NDArray[np.float64], Sequence[str]]:
+    """The numbers of a rule's regions, what stations said last that fell silent after `since`, and the names that
+    `behind` points into."""
     values = over_window(network.readings, window_of(item))
     part = np.ones(len(network.ids), dtype=np.bool_)
     if item.feeds:
@@ -61,7 +78,9 @@ def station_numbers(
         )  # fmt: skip
     region = np.where(part, place_in(network.leaf, rids, parent_rid), -1)
     spatial = Spatial(how=item.spatial, percentile=item.percentile, above=item.above)
-    return over_stations(values, region, len(rids), spatial, fresh_after=fresh_after), network.names
+    numbers = over_stations(values, region, len(rids), spatial, fresh_after=fresh_after)
+    silent = last_words(values, region, spatial, fresh_after=fresh_after, since=since)
+    return numbers, silent, network.names
 
 
 def window_of(item: RuleInput) -> Window:
@@ -131,13 +150,16 @@ def read_network(
         .order_by(observation.c.source, observation.c.station)
     ).all()
     number = {(row.source, row.station): position for position, row in enumerate(known)}
-    last = [row[:5] for row in known if row.quality == Quality.GOOD.value]  # a silent station still has an age
+    good = Quality.GOOD.value
+    last = [row[:5] for row in known if row.quality == good]  # a silent station still has an age
+    spoiled = [(row.source, row.station) for row in known if row.quality != good]
+    last += _last_good(connection, spoiled, columns, quantity, until)
     recent = connection.execute(
         sa.select(*columns).where(
             observation.c.quantity == quantity,
             observation.c.observed_at >= now - reach,
             observation.c.observed_at <= until,
-            observation.c.quality == Quality.GOOD.value,
+            observation.c.quality == good,
             observation.c.value.is_not(None),
         )
     ).all()
@@ -148,6 +170,33 @@ def read_network(
         attributes=tuple(row.attributes or {} for row in known),
         readings=_readings([*last, *recent], number, unit, quantity),
     )
+
+
+def _last_good(
+    connection: Connection,
+    stations: Sequence[tuple[str, str]],
+    columns: tuple[Any, ...],
+    quantity: str,
+    until: datetime,
+) -> list[Any]:
+    """The last good reading of stations whose newest one cannot be used, however old it is."""
+    found: list[Any] = []
+    by_source: dict[str, list[str]] = {}
+    for source, name in stations:
+        by_source.setdefault(source, []).append(name)
+    other, of = observation.alias("other"), observation.c
+    newest = sa.select(sa.func.max(other.c.observed_at)).where(
+        other.c.source == of.source, other.c.quantity == quantity, other.c.station == of.station,
+        other.c.observed_at <= until, other.c.quality == Quality.GOOD.value,
+    )  # fmt: skip
+    for source, names in by_source.items():
+        for start in range(0, len(names), CHUNK):
+            chosen = sa.select(*columns).where(
+                of.source == source, of.quantity == quantity, of.station.in_(names[start : start + CHUNK]),
+                of.observed_at == newest.scalar_subquery(),
+            )  # fmt: skip
+            found += connection.execute(chosen).all()
+    return found
 
 
 def _columns(connection: Connection) -> tuple[Any, ...]:

@@ -214,6 +214,33 @@ def over_stations(
     )  # fmt: skip
 
 
+def last_words(
+    stations: StationValues, region: Indexes, spatial: Spatial, *, fresh_after: float, since: Floats
+) -> Floats:
+    """The worst last number of stations that have fallen silent, for each region; NaN where there is none.
+
+    Parameters
+    ----------
+    stations : StationValues
+    region : array of int
+        (s,) index of each station's region, -1 for none.
+    spatial : Spatial
+        Only of `max` and `min` can one station decide; for others all is NaN.
+    fresh_after : float
+        As in `over_stations`.
+    since : array
+        (n,) who fell silent before this time [s since 1970 UTC] has no say; NaN where nobody has.
+    """
+    worst = np.full(len(since), np.nan)
+    if spatial.how not in ("max", "min"):
+        return worst
+    silent = (region >= 0) & ~np.isnan(stations.value) & (stations.observed_at < fresh_after)
+    silent &= stations.observed_at >= np.append(since, np.nan)[region]
+    pick = np.fmax if spatial.how == "max" else np.fmin
+    pick.at(worst, region[silent], stations.value[silent])
+    return worst
+
+
 def _spatial(value: Floats, firsts: Indexes, lasts: Indexes, spatial: Spatial) -> tuple[Floats, Indexes]:
     """The statistic of each run of increasing values, and the row of the station that stands for it."""
     if spatial.how == "max":
