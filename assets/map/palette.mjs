@@ -14,6 +14,7 @@
  * @property {string} quiet text of places
  * @property {string} halo
  * @property {string} unknown
+ * @property {string} survey
  * @property {Record<number, string>} level colour of levels 1 to 4
  */
 
@@ -34,6 +35,7 @@ export const PALETTES = {
     quiet: '#4b5563',
     halo: '#f8f8f6',
     unknown: '#6b7280',
+    survey: '#6d28d9',
     level: {1: '#1d5fd1', 2: '#facc15', 3: '#d9600b', 4: '#c81e1e'},
   },
   dark: {
@@ -47,6 +49,7 @@ export const PALETTES = {
     quiet: '#a3adb8',
     halo: '#14191e',
     unknown: '#9ca3af',
+    survey: '#c4b5fd',
     level: {1: '#60a5fa', 2: '#fde047', 3: '#fb923c', 4: '#f05252'},
   },
 };

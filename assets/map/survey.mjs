@@ -38,17 +38,17 @@ export class Survey {
       return [
         {
           slot: 50, id: `survey-area-${i}`, type: 'fill', ...common, filter: type('Polygon'),
-          paint: {'fill-color': palette.ink, 'fill-opacity': 0.12 * this.opacity, 'fill-outline-color': palette.ink},
+          paint: {'fill-color': palette.survey, 'fill-opacity': 0.45 * this.opacity, 'fill-outline-color': palette.survey},
         },
         {
           slot: 51, id: `survey-line-${i}`, type: 'line', ...common, filter: type('LineString'),
-          paint: {'line-color': palette.ink, 'line-width': 1.2, 'line-opacity': this.opacity},
+          paint: {'line-color': palette.survey, 'line-width': 1.2, 'line-opacity': this.opacity},
         },
         {
           slot: 52, id: `survey-point-${i}`, type: 'circle', ...common, filter: type('Point'),
           paint: {
             'circle-radius': ['interpolate', ['linear'], ['zoom'], 3, 1.5, 12, 4], 'circle-color': palette.land,
-            'circle-stroke-color': palette.ink, 'circle-stroke-width': 1, 'circle-opacity': this.opacity,
+            'circle-stroke-color': palette.survey, 'circle-stroke-width': 1, 'circle-opacity': this.opacity,
             'circle-stroke-opacity': this.opacity,
           },
         },
