@@ -109,6 +109,12 @@ def end_sessions(connection: Connection, account: Account) -> None:
     _update(connection, account, fs_uniquifier=secrets.token_hex(32))
 
 
+def has_session(connection: Connection, uniquifier: str) -> bool:
+    """Whether cookies with this key belong to an active account: asked often, so it is one small query."""
+    same = sa.and_(user.c.fs_uniquifier == uniquifier, user.c.active)
+    return connection.execute(sa.select(user.c.id).where(same)).first() is not None
+
+
 def note_login(connection: Connection, account: Account, at: datetime) -> None:
     """Keep the time of the last successful sign-in."""
     _update(connection, account, last_login_at=at)

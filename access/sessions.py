@@ -83,14 +83,13 @@ def matches_csrf(token: str) -> bool:
 
 def watch() -> Callable[[], bool]:
     """For an answer that stays open: a function that says whether the session that asked for it still stands."""
-    parts, key, began = access(), session.get("_user_id"), session.get("began", 0)
+    parts, key, began = access(), str(session.get("_user_id", "")), session.get("began", 0)
 
     def stands() -> bool:
         if parts.clock().timestamp() - began >= ABSOLUTE.total_seconds():
             return False
         with parts.store.read() as connection:
-            account = accounts.find(connection, fs_uniquifier=key)
-        return account is not None and account.active
+            return accounts.has_session(connection, key)
 
     return stands
 

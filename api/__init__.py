@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from access.sessions import watch as watch_session
 from data.clock import Clock, utc_now
 from data.settings import Settings
 from data.store.engine import Store
@@ -17,15 +19,22 @@ COMPRESSED = ("text/html", "text/css", "text/javascript", "application/javascrip
               "application/geo+json", "application/octet-stream", "image/svg+xml")  # fmt: skip
 
 
-def register(server: Flask, store: Store, settings: Settings, *, clock: Clock = utc_now) -> None:
-    """Put the machine API on a server."""
+def register(
+    server: Flask,
+    store: Store,
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    watch: Callable[[], Callable[[], bool]] = watch_session,
+) -> None:
+    """Put the machine API on a server; `watch` tells of a request's session after the request."""
     from api import features, health, levels, live, payloads, scripts, search, tiles
     from api.answers import unknown_address
     from api.context import EXTENSION, Api
 
     most = max(1, int(settings.web_threads * STREAM_SHARE))
     hub = live.LiveHub(store, most=most, clock=clock)
-    server.extensions[EXTENSION] = Api(store=store, settings=settings, clock=clock, hub=hub)
+    server.extensions[EXTENSION] = Api(store=store, settings=settings, clock=clock, hub=hub, watch=watch)
     for module in (live, levels, features, tiles, search, payloads, health, scripts):
         server.register_blueprint(module.blueprint)
     for prefix in ("api", "t"):

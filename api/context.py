@@ -61,6 +61,7 @@ class Api:
     settings: Settings
     clock: Clock
     hub: LiveHub
+    watch: Callable[[], Callable[[], bool]]  # within a request: whether its session still stands, to be asked later
     memo: Memo = field(default_factory=Memo)
     _steps: list[OpenSteps] = field(default_factory=list)
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from data.store.tables import leader
 
 POLL_S = 0.1
 BEAT_S = 15.0
+ASK_S = 5.0  # how often a stream asks whether its session still stands
 LONGEST_S = 600.0  # then the browser connects again, and its session is asked for again
 RETRY_MS = 2000
 
@@ -126,8 +128,9 @@ class LiveHub:
 class _Stream:
     """The body of one stream; gives its place back however it ends, also before its first byte."""
 
-    def __init__(self, hub: LiveHub) -> None:
+    def __init__(self, hub: LiveHub, stands: Callable[[], bool]) -> None:
         self._hub = hub
+        self._stands = stands
         self._left = False
         self._events = self._run()
 
@@ -136,14 +139,28 @@ class _Stream:
 
     def _run(self) -> Iterator[bytes]:
         yield f"retry: {RETRY_MS}\n\n".encode()
-        serial, beats = -1, 0
-        while not self._hub.closed and beats * BEAT_S < LONGEST_S:
-            serial, message = self._hub.wait(serial, BEAT_S)
+        serial = -1
+        opened = told = asked = time.monotonic()
+        while not self._hub.closed and time.monotonic() - opened < LONGEST_S:
+            serial, message = self._hub.wait(serial, ASK_S)
+            now = time.monotonic()
+            if now - asked >= ASK_S:
+                if not self._may_go_on():
+                    return
+                asked = now
             if message is not None:
+                told = now
                 yield b"data: " + compact(message) + b"\n\n"
-            else:
-                beats += 1
+            elif now - told >= BEAT_S:
+                told = now
                 yield b"event: beat\ndata: 1\n\n"
+
+    def _may_go_on(self) -> bool:
+        try:
+            return self._stands()
+        except sa.exc.SQLAlchemyError as error:  # nothing but that failure is told until the store is back
+            log.warning("sessions cannot be read: %s", error)
+            return True
 
     def close(self) -> None:
         if not self._left:
@@ -155,11 +172,12 @@ class _Stream:
 @blueprint.get("/api/live")
 @needs("watch.view")
 def live() -> Response:
-    hub = api().hub
+    here = api()
+    hub, stands = here.hub, here.watch()
     if not hub.enter():
         return fault(503, "too_many_streams", "Every live stream of this server is taken.", **{"Retry-After": "10"})
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Response(_Stream(hub), content_type="text/event-stream; charset=utf-8", headers=headers)
+    return Response(_Stream(hub, stands), content_type="text/event-stream; charset=utf-8", headers=headers)
 
 
 @blueprint.get("/api/versions.json")

@@ -189,6 +189,21 @@ def test_session_is_new_at_login(web: Web) -> None:
     assert browser.with_cookie(before).get("/").status_code == 302
 
 
+@pytest.mark.parametrize("way", ["logout", "password"])
+def test_session_that_ends_no_longer_stands_for_what_is_open(web_on_both: Web, way: str) -> None:
+    web = web_on_both
+    browser, other = web.signed_in("duty"), web.signed_in("planner")
+    browser.get("/api/watching")
+    stands = web.server.config["STANDS"]
+    other.post("/logout", data={"csrf_token": other.field("/logout")})
+    assert stands()
+    if way == "logout":
+        browser.post("/logout", data={"csrf_token": browser.field("/logout")})
+    else:
+        assert _change(browser, PASSWORD, "eleven brown herons", "eleven brown herons").status_code == 200
+    assert not stands()
+
+
 def test_stolen_cookie_after_logout(web_on_both: Web) -> None:
     web = web_on_both
     browser = web.signed_in("duty")

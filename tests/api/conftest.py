@@ -54,7 +54,8 @@ def settings(home: Path, base_dir: Path, database_url: str) -> Settings:
 def server(store: Store, settings: Settings, now: datetime) -> Iterator[Flask]:
     """The API at a clock that stands still."""
     flask = Flask("api-tests")
-    api.register(flask, store, settings, clock=lambda: now)
+    flask.config["STANDS"] = True
+    api.register(flask, store, settings, clock=lambda: now, watch=lambda: lambda: bool(flask.config["STANDS"]))
     yield flask
     flask.extensions[EXTENSION].hub.close()
 

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from api import live
 from api.context import EXTENSION
 from api.live import LiveHub, read_message
 from data.store import tables
@@ -98,6 +100,38 @@ def test_closed_hub_ends_streams(client: Any, server: Any) -> None:
     server.extensions[EXTENSION].hub.close()
     assert list(stream) == []
     answer.close()
+
+
+def test_stream_ends_with_its_session_also_while_it_has_much_to_tell(
+    client: Any, server: Any, store: Store, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ASK_S", 0.2)
+    answer = client.get("/api/live", buffered=False)
+    stream = messages(answer)
+    first = next(stream)
+    with store.write() as connection:
+        note_change(connection, "events", at=now, kind="new", subject="q1")
+    assert next(stream)["v"] > first["v"]
+    server.config["STANDS"] = False
+    with store.write() as connection:
+        note_change(connection, "events", at=now, kind="new", subject="q2")
+    assert len(list(stream)) <= 1
+    answer.close()
+    assert server.extensions[EXTENSION].hub.streams == 0
+
+
+def test_stream_outlives_a_store_that_fails_for_a_while(client: Any, server: Any, monkeypatch: Any) -> None:
+    def fail() -> bool:
+        raise sa.exc.OperationalError("SELECT", {}, OSError("away"))
+
+    answers = [fail, fail, lambda: False]
+    monkeypatch.setattr(live, "ASK_S", 0.05)
+    monkeypatch.setattr(live, "BEAT_S", 0.0)
+    stream = live._Stream(server.extensions[EXTENSION].hub, lambda: answers.pop(0)())
+    server.extensions[EXTENSION].hub.enter()
+    assert sum(chunk.startswith(b"event: beat") for chunk in stream) == 2
+    stream.close()
+    assert answers == []
 
 
 def test_versions_once_are_never_kept(client: Any) -> None:
