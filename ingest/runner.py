@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from importlib import import_module
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from data.clock import Clock, iso, utc_now
 from data.errors import BadPayload, IngestError, Refused, StoreError, Unreachable
 from data.model import Event, Observation, Parsed, Payload, Record, Reject
-from data.store.archive import Archive, record_payload
+from data.store.archive import Archive, addresses_had, record_payload
 from data.store.engine import Store
 from data.store.runs import (
     GOOD,
@@ -47,6 +47,7 @@ SINKS = {
 WHOLE = "payload"  # id of the reject that says that nothing of a payload could be used
 FUTURE = timedelta(hours=1)  # a clock at the provider may be this far ahead
 MAX_FOLLOW = 300
+REMEMBERED = timedelta(days=7)  # how long an address that was followed counts as known
 REPORTED_REJECTS = 1000
 log = logging.getLogger(__name__)
 
@@ -103,14 +104,28 @@ class _Run:
     desk: Desk
     client: Http | None  # None: the payloads are already here, and what they name is not fetched
     started_at: datetime
+    known: Mapping[str, Any] = field(default_factory=dict)  # validators of the run before
     fetched_s: float = 0.0
     reports: list[RunReport] = field(default_factory=list)
     missed: list[Reject] = field(default_factory=list)
+    settled: set[str] = field(default_factory=set)  # followed addresses of which everything is here
     closed: bool = False
 
     @property
     def key(self) -> str:
         return self.source.spec.key
+
+    def validators(self) -> dict[str, Any]:
+        """What may be asked conditionally next time.
+
+        After a run that missed something, only what was followed and is here: an index that answers "unchanged" would
+        never again name what could not be had, or could not be read, when it was new.
+        """
+        assert self.client is not None
+        found: dict[str, Any] = dict(self.client.validators)
+        if self.missed or not all(item.usable for item in self.reports):
+            return {address: told for address, told in found.items() if address in self.settled}
+        return found if self.reports else {**self.known, **found}
 
     def report(self) -> RunReport:
         """Usable when any payload was, or when there was none to read; else what went wrong first."""
@@ -142,8 +157,9 @@ def run_source(source: Source, desk: Desk, http: Http) -> RunReport:
     started_at = desk.clock()
     with desk.store.read() as connection:
         state = read_state(connection, source.spec.key)
-    client = http.for_source(source.spec, state.validators if state else {})
-    work = _Run(source, desk, client, started_at)
+    known = state.validators if state else {}
+    client = http.for_source(source.spec, known)
+    work = _Run(source, desk, client, started_at, known)
     first = state is None or state.failing_since is None
     begun = time.monotonic()
     try:
@@ -167,26 +183,39 @@ def _work_through(work: _Run, payloads: Sequence[Payload]) -> RunReport:
     followed: set[str] = set()
     while waiting:
         item = waiting.popleft()
+        missed = len(work.missed)
         payload = _follow(work, item) if isinstance(item, str) else item
         if payload is None:
+            if isinstance(item, str) and len(work.missed) == missed:
+                work.settled.add(shown(item))
             continue
         read = _read(work, payload)
         if work.client is not None:
-            for address in read.parsed.follow:
-                if address in followed:
-                    continue
+            for address in _new_first(work, [one for one in read.parsed.follow if one not in followed]):
                 if len(followed) >= MAX_FOLLOW:
                     work.missed.append(Reject(id=address, reason=f"past the {MAX_FOLLOW} addresses of one run"))
                     continue
                 followed.add(address)
                 waiting.append(address)
         _store(work, read, last=not waiting)
+        if isinstance(item, str) and work.reports[-1].usable:
+            work.settled.add(shown(item))
     if not work.closed:
         with work.desk.store.write(epoch=work.desk.epoch) as connection:
             if not work.reports:
                 write_run(connection, _row(work, work.report(), None, {"fetch": work.fetched_s}))
             _close(work, connection)
     return work.report()
+
+
+def _new_first(work: _Run, addresses: Sequence[str]) -> list[str]:
+    """Addresses without repetition, those never had before the others: what a run leaves over, the next one gets."""
+    unique = list(dict.fromkeys(addresses))
+    if len(unique) < 2:
+        return unique
+    with work.desk.store.read() as connection:
+        had = addresses_had(connection, work.key, {shown(one)[:2000] for one in unique}, work.started_at - REMEMBERED)
+    return sorted(unique, key=lambda one: shown(one)[:2000] in had)
 
 
 def _follow(work: _Run, address: str) -> Payload | None:
@@ -363,7 +392,7 @@ def _close(work: _Run, connection: sa.Connection) -> None:
         return
     set_state(connection, work.key, last_attempt_at=now)
     if report.usable:
-        mark_success(connection, work.key, at=now, data_at=report.data_at, validators=work.client.validators)
+        mark_success(connection, work.key, at=now, data_at=report.data_at, validators=work.validators())
     else:
         mark_failure(connection, work.key, at=now, outcome=report.outcome, reason=report.reason)
 

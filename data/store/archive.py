@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -103,3 +105,10 @@ def record_payload(connection: Connection, item: Payload, sha256: str) -> int:
     key = inserted.inserted_primary_key
     assert key is not None
     return int(key[0])
+
+
+def addresses_had(connection: Connection, source: str, addresses: Collection[str], since: datetime) -> set[str]:
+    """Which of these addresses gave a source a payload since a time."""
+    table = payload_table.c
+    query = sa.select(table.url).where(table.source == source, table.received_at >= since).distinct()
+    return set(addresses).intersection(connection.execute(query).scalars())
