@@ -1,12 +1,14 @@
 """The request guard: whatever is not allowed by name is refused, on routes and on Dash callbacks alike.
 
-Each request passes, in this order: fetch metadata and origin; the few public routes; a living session; for anything
-but GET a CSRF token; the action of the route, or of the one callback that Dash would run for the `output` named in
-the body. A Dash page is decided by the same pathname that Dash itself uses to choose it, wherever that comes from.
+Each request passes, in this order: fetch metadata and origin; the few public routes; where a program may come with a
+token, that token if it sent one; a living session; for anything but GET a CSRF token; the action of the route, or of
+the one callback that Dash would run for the `output` named in the body. A Dash page is decided by the same pathname
+that Dash itself uses to choose it, wherever that comes from.
 """
 
 from __future__ import annotations
 
+import hmac
 import logging
 from typing import Any
 
@@ -18,7 +20,7 @@ from access.answers import ask_to_sign_in, deny
 from access.forms import blueprint
 from access.keys import read_keys
 from access.labels import action_of_callback, action_of_rule, needs
-from access.matrix import CALLBACK_RULE, PUBLIC_RULES
+from access.matrix import CALLBACK_RULE, PUBLIC_RULES, TOKEN_RULES
 from access.people import EXTENSION, Access, Person, access, current
 from data.clock import Clock, utc_now
 from data.errors import ConfigError
@@ -94,6 +96,8 @@ def _decide(server: Flask, dash_app: Any) -> AnyResponse | None:
     rule = request.url_rule.rule if request.url_rule else ""
     if rule in PUBLIC_RULES:
         return None
+    if rule in TOKEN_RULES and "Authorization" in request.headers:
+        return _decide_token()
     now = access().clock()
     sessions.expire(now)
     person = current()
@@ -116,6 +120,19 @@ def _decide(server: Flask, dash_app: Any) -> AnyResponse | None:
         _note_denied(person, action or "unlabelled", subject)
         return deny(403, REFUSED)
     return None
+
+
+def _decide_token() -> AnyResponse | None:
+    """Whether a program with a token may read; it is nobody, and a wrong token is not asked for a session."""
+    scheme, _, token = request.headers["Authorization"].partition(" ")
+    known = access().keys.metrics_token.encode()
+    right = hmac.compare_digest(known, token.strip().encode("utf-8", "replace"))
+    if scheme.lower() == "bearer" and right and request.method in SAFE_METHODS:
+        return None
+    _note_denied(Person(email="a bearer token"), "status.view", request.path)
+    refusal = deny(401, "This token is not known.")
+    refusal.headers["WWW-Authenticate"] = "Bearer"
+    return refusal
 
 
 def _foreign() -> str | None:

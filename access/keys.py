@@ -14,10 +14,11 @@ MINIMUM_LENGTH = 43  # 256 bits in URL-safe base64
 
 @dataclass(frozen=True)
 class Keys:
-    """What signs session cookies, and what is mixed into passwords before they are hashed."""
+    """What signs session cookies, what is mixed into passwords before they are hashed, and what reads /metrics."""
 
     session: str = field(repr=False)
     password_salt: str = field(repr=False)
+    metrics_token: str = field(repr=False)
 
 
 def read_keys(home: Path) -> Keys:
@@ -30,7 +31,8 @@ def read_keys(home: Path) -> Keys:
     """
     folder = home / "secrets"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Keys(_read_or_make(folder / "session_key"), _read_or_make(folder / "password_salt"))
+    names = ("session_key", "password_salt", "metrics_token")
+    return Keys(*(_read_or_make(folder / name) for name in names))
 
 
 def _read_or_make(path: Path) -> str:

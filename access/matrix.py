@@ -36,6 +36,9 @@ ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
 # Served to anyone, by route rule. The stylesheet is the login page's own.
 PUBLIC_RULES = frozenset({"/login", "/login.css", "/first-run/<token>", "/healthz", "/readyz"})
 
+# Where a program may come with `Authorization: Bearer` and the token of `secrets/metrics_token` instead of a session.
+TOKEN_RULES = frozenset({"/metrics"})
+
 # Dash's own routes, which cannot be labelled in its code. What is not listed here is refused.
 DASH_RULES: Mapping[str, str] = MappingProxyType(
     {

@@ -48,6 +48,7 @@ CHINESE = {
     "The page is out of date: load it again.": "页面已过期，请重新加载。",
     "Send JSON.": "请发送 JSON。",
     "Sign in first.": "请先登录。",
+    "This token is not known.": "令牌无效。",
     "viewer": "查看",
     "duty": "值班",
     "planner": "规划",

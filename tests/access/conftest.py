@@ -218,6 +218,11 @@ def _add_routes(server: Flask, ran: list[str]) -> None:
         ran.append("run")
         return jsonify(ran=True)
 
+    @server.get("/metrics")
+    @needs("status.view")
+    def metrics() -> str:
+        return f"facts for {current().email or 'nobody'}"
+
     @server.get("/api/watching")
     @needs("watch.view")
     def watching() -> Any:
