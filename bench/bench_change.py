@@ -29,7 +29,7 @@ POLL_S = 5.0
 
 
 # On a page without a map: when the stream said that the levels are others, in milliseconds since 1970.
-LISTEN = """
+LISTEN = """() => {
   window.heard = [];
   let last = null;
   new EventSource('/api/live').onmessage = (message) => {
@@ -37,7 +37,7 @@ LISTEN = """
     if (last !== null && levels !== last) heard.push(Date.now());
     last = levels;
   };
-"""
+}"""
 SEEN = """new Promise((done) => {
   const watch = setInterval(() => { if (FEATURE.level === 4) { clearInterval(watch); done(true); } }, 10);
   setTimeout(() => { clearInterval(watch); done(false); }, 30000);
