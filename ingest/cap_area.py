@@ -165,7 +165,7 @@ def _areas_of(ring: Ring, notes: list[str], what: str) -> list[BaseGeometry]:
     import numpy as np
     import shapely
 
-    from data.setup.antimeridian import cut, polygons_only, unwrap, valid_polygons
+    from data.antimeridian import cut, polygons_only, unwrap, valid_polygons
 
     points = np.asarray(ring, dtype=np.float64)
     steps = np.abs(np.diff(points[:, 0]))

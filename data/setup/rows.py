@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from shapely.geometry.base import BaseGeometry
 
-from data.setup.antimeridian import valid_polygons
+from data.antimeridian import valid_polygons
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 WORLD_CODE: tuple[str, ...] = (
     "rows.py",
     "topojson.py",
-    "antimeridian.py",
+    "../antimeridian.py",
     "world.py",
     "china.py",
     "china_rows.py",

@@ -13,10 +13,10 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from data.antimeridian import cut, cut_line
 from data.errors import ConfigError
 from data.regions import KINDS, load_geometries, load_regions
 from data.setup import china
-from data.setup.antimeridian import cut, cut_line
 from data.setup.npm import run
 from data.setup.paths import Places
 from data.setup.places import LABEL_POPULATION, read_places

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from data.setup.antimeridian import cut
+from data.antimeridian import cut
 from data.setup.rows import Row, repeated, slug
 from data.setup.topojson import Feature, Topology
 

@@ -13,7 +13,7 @@ from data.setup.checks import check_setup
 from data.setup.npm import keep_only_maps, without_map_link
 from data.setup.paths import ROOT, Places
 from data.setup.stamp import fingerprint, read_stamp, replacing, write_stamp
-from data.setup.steps import Step
+from data.setup.steps import HERE, STEPS, Step
 
 LOCK = ROOT / "assets" / "package-lock.json"
 
@@ -132,3 +132,8 @@ def test_bundle_needs_no_blob_worker() -> None:
     assert "maplibre-gl-worker.mjs" in script
     assert (vendor / "maplibre-gl-worker.mjs").stat().st_size > 100_000
     assert "http" not in (vendor / "fonts.css").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.key)
+def test_code_that_a_step_depends_on_is_there(step: Step) -> None:
+    assert [name for name in step.code if not (HERE / name).is_file()] == []

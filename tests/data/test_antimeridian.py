@@ -8,7 +8,7 @@ import shapely
 from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
 
-from data.setup.antimeridian import cut, cut_line, unwrap, valid_polygons
+from data.antimeridian import cut, cut_line, unwrap, valid_polygons
 from data.setup.paths import Places
 from data.setup.topojson import Topology
 
