@@ -187,3 +187,4 @@ class Parsed:
     rejects: tuple[Reject, ...] = ()
     data_at: datetime | None = None
     follow: tuple[str, ...] = ()  # addresses of further payloads that an index names
+    made_at: datetime | None = None  # when the provider made this, where it makes it anew however little happens

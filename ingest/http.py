@@ -18,7 +18,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
-from data.clock import Clock, utc_now
+from data.clock import Clock, iso, utc_now
 from data.errors import BadPayload, Refused, Unreachable
 from data.model import Payload
 from ingest.address import Allowed, Resolver, check_port, checked_addresses, shown
@@ -154,7 +154,7 @@ class Http:
         told = {"etag": answer.headers.get("etag", ""), "last_modified": answer.headers.get("last-modified", "")}
         kept = {name: value for name, value in told.items() if value and len(value) <= 300 and value.isascii()}
         if kept:
-            self.validators[shown(url)] = kept
+            self.validators[shown(url)] = {**kept, "read_at": iso(payload.received_at)}
         return payload
 
     def _refusal(self, answer: _Answer) -> Refused:

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data.clock import Clock, iso, utc_now
+from data.clock import Clock, iso, parse_time, utc_now
 from data.errors import BadPayload, IngestError, Refused, StoreError, Unreachable
 from data.model import Event, Observation, Parsed, Payload, Record, Reject
 from data.store.archive import Archive, addresses_had, record_payload
@@ -108,6 +108,7 @@ class _Run:
     fetched_s: float = 0.0
     reports: list[RunReport] = field(default_factory=list)
     missed: list[Reject] = field(default_factory=list)
+    made_at: list[datetime] = field(default_factory=list)  # when the provider says that it made the payloads
     settled: set[str] = field(default_factory=set)  # followed addresses of which everything is here
     closed: bool = False
 
@@ -125,7 +126,21 @@ class _Run:
         found: dict[str, Any] = dict(self.client.validators)
         if self.missed or not all(item.usable for item in self.reports):
             return {address: told for address, told in found.items() if address in self.settled}
-        return found if self.reports else {**self.known, **found}
+        if self.reports:
+            return found
+        return {url: told for url, told in self.known.items() if url not in found or self._recently_read(told)}
+
+    def _recently_read(self, told: Mapping[str, Any]) -> bool:
+        """Whether a body that is said not to have changed was seen lately: else it is looked at again in whole."""
+        read_at = told.get("read_at")
+        return read_at is not None and self.desk.clock() - parse_time(read_at) <= self.source.spec.stale_after
+
+    def old_copy(self) -> str:
+        """Why what came does not count as heard: a proxy, or a provider that stands still, gives an old copy."""
+        if not self.made_at:
+            return ""
+        made_at, limit = max(self.made_at), self.desk.clock() - self.source.spec.stale_after
+        return f"an old copy: the provider made it at {iso(made_at)}" if made_at < limit else ""
 
     def report(self) -> RunReport:
         """Usable when any payload was, or when there was none to read; else what went wrong first."""
@@ -197,6 +212,8 @@ def _work_through(work: _Run, payloads: Sequence[Payload]) -> RunReport:
                     continue
                 followed.add(address)
                 waiting.append(address)
+        if read.parsed.made_at is not None:
+            work.made_at.append(read.parsed.made_at)
         _store(work, read, last=not waiting)
         if isinstance(item, str) and work.reports[-1].usable:
             work.settled.add(shown(item))
@@ -391,7 +408,12 @@ def _close(work: _Run, connection: sa.Connection) -> None:
         mark_data(connection, work.key, report.data_at)
         return
     set_state(connection, work.key, last_attempt_at=now)
-    if report.usable:
+    old_copy = work.old_copy()
+    if report.usable and old_copy:
+        mark_data(connection, work.key, report.data_at)
+        mark_failure(connection, work.key, at=now, outcome="old_copy", reason=old_copy)
+        set_state(connection, work.key, validators={})
+    elif report.usable:
         mark_success(connection, work.key, at=now, data_at=report.data_at, validators=work.validators())
     else:
         mark_failure(connection, work.key, at=now, outcome=report.outcome, reason=report.reason)

@@ -78,7 +78,7 @@ class UsgsQuakes:
             except ValueError as error:
                 rejects.append(Reject(id=_name(feature, place), reason=str(error)))
         newest = max((event.occurred_at for event in events), default=None)
-        return Parsed(records=tuple(events), rejects=tuple(rejects), data_at=newest)
+        return Parsed(records=tuple(events), rejects=tuple(rejects), data_at=newest, made_at=_made_at(document))
 
 
 def _features(document: Any, source: str) -> list[Any]:
@@ -91,6 +91,18 @@ def _features(document: Any, source: str) -> list[Any]:
     if not isinstance(features, list):
         raise BadPayload(source, "a FeatureCollection without its list of features")
     return features
+
+
+def _made_at(document: Any) -> datetime | None:
+    """When the feed was built; None for a single event, or where it does not say."""
+    metadata = document.get("metadata")
+    generated = metadata.get("generated") if isinstance(metadata, dict) else None
+    if isinstance(generated, bool) or not isinstance(generated, int | float):
+        return None
+    try:
+        return from_epoch_ms(generated)
+    except ValueError:
+        return None
 
 
 def _name(feature: Any, place: int) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from data.clock import iso, parse_time
 from data.model import IncomingWarning
 from data.store.changes import bump, note_change
+from data.store.runs import lock_source
 from data.store.sink import Counts, PutContext
 from data.store.tables import incoming_warning as table
 
@@ -58,6 +59,7 @@ class WarningSink:
         return records
 
     def put(self, connection: Connection, context: PutContext, prepared: Sequence[IncomingWarning]) -> Counts:
+        lock_source(connection, "incoming warnings")  # one message may come through several feeds at once
         fresh = {key_of(record.sender, record.id, record.sent_at): record for record in prepared}
         for row in _by_keys(connection, list(fresh), table.c.key, table.c.event, table.c.area):
             if row.event or row.area or not fresh[row.key].infos:
