@@ -49,7 +49,7 @@ def build_web(settings: Settings) -> tuple[Dash, Flask]:
     specs = tuple(source.spec for source in build_sources(settings))
     dash_app = build_pages(store, settings, specs=specs, feed_health=feed_health)
     server = dash_app.server
-    api.register(server, store, settings)
+    api.register(server, store, settings, stale_after={spec.key: spec.stale_after for spec in specs})
     install_guard(server, dash_app, store, settings)
     return dash_app, server
 

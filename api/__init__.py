@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from access.sessions import watch as watch_session
@@ -25,16 +26,27 @@ def register(
     settings: Settings,
     *,
     clock: Clock = utc_now,
+    stale_after: Mapping[str, timedelta] | None = None,
     watch: Callable[[], Callable[[], bool]] = watch_session,
 ) -> None:
-    """Put the machine API on a server; `watch` tells of a request's session after the request."""
+    """Put the machine API on a server.
+
+    Parameters
+    ----------
+    stale_after
+        By source: the age past which its readings say nothing of the present.
+    watch
+        Called within a request; what it returns says later whether the session of that request still stands.
+    """
     from api import features, health, levels, live, payloads, scripts, search, tiles
     from api.answers import unknown_address
     from api.context import EXTENSION, Api
 
     most = max(1, int(settings.web_threads * STREAM_SHARE))
     hub = live.LiveHub(store, most=most, clock=clock)
-    server.extensions[EXTENSION] = Api(store=store, settings=settings, clock=clock, hub=hub, watch=watch)
+    server.extensions[EXTENSION] = Api(
+        store=store, settings=settings, clock=clock, hub=hub, watch=watch, stale_after=dict(stale_after or {})
+    )
     for module in (live, levels, features, tiles, search, payloads, health, scripts):
         server.register_blueprint(module.blueprint)
     for prefix in ("api", "t"):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from flask import current_app
@@ -62,6 +63,7 @@ class Api:
     clock: Clock
     hub: LiveHub
     watch: Callable[[], Callable[[], bool]]  # within a request: whether its session still stands, to be asked later
+    stale_after: Mapping[str, timedelta] = field(default_factory=dict)  # by source, where it says so itself
     memo: Memo = field(default_factory=Memo)
     _steps: list[OpenSteps] = field(default_factory=list)
 

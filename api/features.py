@@ -57,7 +57,7 @@ def events() -> Response:
 def stations() -> Response:
     from api.stations import read_stations
 
-    return _answer("stations", read_stations)
+    return _answer("stations", lambda connection, now: read_stations(connection, now, api().stale_after))
 
 
 @blueprint.get("/api/warnings.json")

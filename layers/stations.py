@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import LayerError
+from data.model import Level
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Indexes = NDArray[np.intp]
+
+# What a river reaches, as gauges carry it in `stages_m`.
+STAGE_LEVELS = {"action": Level.BLUE, "minor": Level.YELLOW, "moderate": Level.ORANGE, "major": Level.RED}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,6 +15,7 @@ from access.people import current
 from data.model import Level
 from data.store.tables import event, event_revision, incoming_warning, observation, station
 from data.text import Translate
+from layers.stations import STAGE_LEVELS
 from pages._chart import graph, series
 from pages._context import Context
 from pages._levels import chip
@@ -115,8 +116,7 @@ def _station(
         newest = rows[-1] if rows else None
         value = t("no value") if newest is None or newest.value is None else f"{newest.value:.4g} {one.unit}"
         stages = row.attributes.get("stages_m", {}) if one.quantity == "river_stage" else {}
-        levels = {"action": Level.BLUE, "minor": Level.YELLOW, "moderate": Level.ORANGE, "major": Level.RED}
-        limits = {levels[name]: float(stage) for name, stage in stages.items() if name in levels}
+        limits = {STAGE_LEVELS[name]: float(stage) for name, stage in stages.items() if name in STAGE_LEVELS}
         parts += [
             html.H3(t(one.quantity.replace("_", " "))),
             html.Div(value, className="value"),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from api.stations import STAGE_LEVELS, station_level
+from api.context import EXTENSION
+from api.stations import FRESH_FOR, station_level
 from data.model import Level
 from data.store.engine import Store
+from layers.stations import STAGE_LEVELS
 from tests.browser import harness
 
 STAGES = {"action": 3.0, "minor": 4.0, "moderate": 5.0, "major": 6.0}
@@ -88,7 +91,7 @@ SILENT = timedelta(hours=4)
 def test_station_without_fresh_good_reading_is_unknown(
     stages: dict[str, float], readings: list[Reading], expected: Level, now: datetime
 ) -> None:
-    assert station_level({"stages_m": stages}, readings, now) == expected
+    assert station_level({"stages_m": stages}, readings, now, FRESH_FOR) == expected
     assert set(STAGE_LEVELS) == set(STAGES)
 
 
@@ -106,6 +109,28 @@ def test_stations_give_the_newest_reading_of_each_quantity(client: Any, store: S
     assert feature["properties"]["q"]["river_stage"] == {
         "value": 4.5, "unit": "m", "observed_at": "2026-03-01T11:55:00Z", "quality": "good",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "age", "level"),
+    [
+        ({}, timedelta(hours=2), Level.YELLOW),
+        ({}, timedelta(hours=4), Level.UNKNOWN),
+        ({"water_services": timedelta(minutes=30)}, timedelta(hours=2), Level.UNKNOWN),
+        ({"water_services": timedelta(hours=12)}, timedelta(hours=4), Level.YELLOW),
+        ({"water_services": timedelta(days=10)}, timedelta(days=5), Level.YELLOW),
+        ({"another": timedelta(days=10)}, timedelta(days=5), Level.UNKNOWN),
+    ],
+    ids=["default", "default-stale", "strict", "patient", "weekly", "of-another"],
+)
+def test_station_is_as_fresh_as_its_source_says(
+    server: Any, store: Store, now: datetime, told: dict[str, timedelta], age: timedelta, level: Level
+) -> None:
+    row = {"id": "s1", "name": "Gauge", "lon": 113.0, "lat": 34.0, "attributes": {"stages_m": STAGES}}
+    harness.put_station(store, row, 4.5, now - age)
+    server.extensions[EXTENSION] = replace(server.extensions[EXTENSION], stale_after=told)
+    feature = server.test_client().get("/api/stations.json?v=1").json["features"][0]
+    assert feature["properties"]["level"] == level
 
 
 def test_warnings_without_an_area_are_listed_beside_the_map(client: Any, store: Store, now: datetime) -> None:
