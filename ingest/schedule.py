@@ -35,6 +35,7 @@ from ingest.runner import Desk, RunReport, run_source
 from ingest.source import Source
 
 INGEST_THREADS, RULE_THREADS = 8, 2
+HOUSEKEEPING = "(housekeeping)"  # no source has such a key
 LOOK_S = 0.2  # how often the table is asked what is due: a press on "run now" waits no longer
 BEAT_S = 5.0
 HOUSEKEEPING_S = 3600.0
@@ -225,13 +226,22 @@ class _Term:
                 self.lights = note_light_changes(connection, self.lights, found, now)
 
     def keep_house(self) -> None:
-        """Let go of what is past its time."""
-        with self._guarded("housekeeping"):
-            settings = self.engine.settings
-            keep_house(
-                self.engine.store, settings.home, self.engine.clock(), keep_fields=settings.keep_fields,
-                keep_runs=settings.keep_runs, epoch=self.epoch,
-            )  # fmt: skip
+        """Let go of what is past its time, beside the feeds, so that the end of the term waits for it too."""
+        with self._lock:
+            if HOUSEKEEPING not in self.running and not self.lost.is_set():
+                self.running[HOUSEKEEPING] = self.ingest_threads.submit(self._keep_house)
+
+    def _keep_house(self) -> None:
+        try:
+            with self._guarded("housekeeping"):
+                settings = self.engine.settings
+                keep_house(
+                    self.engine.store, settings.home, self.engine.clock(), keep_fields=settings.keep_fields,
+                    keep_runs=settings.keep_runs, epoch=self.epoch,
+                )  # fmt: skip
+        finally:
+            with self._lock:
+                self.running.pop(HOUSEKEEPING, None)
 
 
 def prepare_states(

@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import socket
+import sqlite3  # first of all: ecCodes brings an old SQLite that would take its place
 import subprocess
 import time
 import uuid
@@ -20,6 +21,7 @@ import sqlalchemy as sa
 from data.store.engine import Store, open_store
 from data.store.migrate import migrate
 
+assert sqlite3.sqlite_version_info >= (3, 35)
 ROOT = Path(__file__).resolve().parent.parent
 RECORDED = ROOT.parent / "shared" / "fixtures"
 ORACLES = ROOT.parent / "shared" / "oracles"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -11,13 +14,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from data.errors import StaleLeader, StoreError
-from data.model import Payload
+from data.model import Level, Payload
 from data.store import tables
 from data.store.archive import Archive, record_payload
 from data.store.changes import bump, note_change, read_changes, read_versions
 from data.store.engine import Store
 from data.store.leader import beat, try_lead
 from data.store.migrate import migrate
+from tests.conftest import ROOT
 
 
 def test_migrate_twice_reaches_the_same_schema_as_the_tables(store: Store) -> None:
@@ -52,16 +56,10 @@ def test_second_leader_waits_and_older_epoch_cannot_write(store: Store, home: Pa
 def test_changes_come_back_most_severe_first(store: Store, now: datetime) -> None:
     with store.write() as connection:
         note_change(connection, "feeds", at=now, kind="late", subject="a")
-        note_change(connection, "levels", at=now, kind="higher", subject="b", level=tables_level("red"))
+        note_change(connection, "levels", at=now, kind="higher", subject="b", level=Level.RED)
     with store.read() as connection:
         assert [row.subject for row in read_changes(connection, now)] == ["b", "a"]
         assert read_versions(connection) == {"all": 2, "feeds": 1, "levels": 2}
-
-
-def tables_level(key: str):  # type: ignore[no-untyped-def]
-    from data.model import Level
-
-    return Level.of(key)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])
@@ -99,3 +97,12 @@ def test_payload_row_is_one_for_the_same_bytes_and_address(store: Store, now: da
 def test_naive_time_is_refused_by_the_store(store: Store) -> None:
     with pytest.raises(sa.exc.StatementError, match="without a zone"), store.write() as connection:
         note_change(connection, "feeds", at=datetime(2026, 1, 1), kind="x", subject="y")
+
+
+def test_decoder_of_grid_files_does_not_replace_the_database_library() -> None:
+    program = (
+        "from ingest.grid_libraries import load_decoder; load_decoder('eccodes'); import sqlite3;"
+        "print(sqlite3.connect(':memory:').execute('select sqlite_version()').fetchone()[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout.strip() == sqlite3.sqlite_version

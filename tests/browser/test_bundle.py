@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from data.regions import load_regions
 from data.setup.paths import Places
-from data.setup.programs import chromium
 
 POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; font-src 'self'; "
@@ -78,7 +78,7 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def site() -> Iterator[str]:
+def bundle() -> Iterator[str]:
     if not (Places().vendor / "map.mjs").is_file() or not (Places().base / "regions.pmtiles").is_file():
         pytest.skip("the bundle and base data are not built: run `make setup`")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(Places().root)))
@@ -93,25 +93,18 @@ def site() -> Iterator[str]:
 
 
 @pytest.mark.browser
-def test_map_draws_counties_without_blob_workers_or_outside_addresses(site: str) -> None:
-    program = chromium()
-    if program is None:
-        pytest.skip("Chromium is not installed: `make test` installs it")
-    from playwright.sync_api import sync_playwright
-
+def test_map_draws_counties_without_blob_workers_or_outside_addresses(bundle: str, chromium: Any) -> None:
     complaints: list[str] = []
     outside: list[str] = []
-    flags = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(program), args=flags)
-        page = browser.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: None if request.url.startswith(site) else outside.append(request.url))
-        page.goto(site)
-        told = page.locator("body[data-told]")
-        told.wait_for(state="attached", timeout=60_000)
-        facts = json.loads(told.get_attribute("data-told") or "{}")
-        browser.close()
+    context = chromium.new_context()
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: None if request.url.startswith(bundle) else outside.append(request.url))
+    page.goto(bundle)
+    told = page.locator("body[data-told]")
+    told.wait_for(state="attached", timeout=60_000)
+    facts = json.loads(told.get_attribute("data-told") or "{}")
+    context.close()
     rid = load_regions().by_code("CN-410103")
     assert facts == {"id": rid, "code": "CN-410103", "name_zh": "二七区", "draws": ["function", "function"]}
     assert [text for text in complaints if "404" not in text] == []
