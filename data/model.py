@@ -85,9 +85,7 @@ class Station:
     lat: float
     name: str = ""
     elevation_m: float | None = None
-    attributes: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # e.g. {"stages": {"action": 3.1}}, with units in names
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # units in names: {"stages_m": {"action": 3.1}}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

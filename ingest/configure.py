@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, field_validator
 
 from data.clock import parse_duration
 from ingest.source import SourceSpec
 
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(days=3660)
+
+STAGES = ("action", "minor", "moderate", "major")  # what rules read of a gauge's `stages_m`, lowest first
+
+
+def known_stages(value: dict[str, Any]) -> dict[str, Any]:
+    """The same mapping; ValueError where a key is no stage, because a rule would never miss it."""
+    unknown = sorted(set(value) - set(STAGES))
+    if unknown:
+        raise ValueError(f"stages are {', '.join(STAGES)}; not {', '.join(unknown)[:200]}")
+    return value
+
+
+Stages = Annotated[dict[str, FiniteFloat], AfterValidator(known_stages)]  # [m]
 
 
 class Configuration(BaseModel):

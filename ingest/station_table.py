@@ -221,9 +221,12 @@ class _Reader:
             id=native, lon=lon, lat=lat, name=name, elevation_m=height, attributes=self._attributes(native)
         )
 
-    def _attributes(self, native: str) -> dict[str, dict[str, float]]:
+    def _attributes(self, native: str) -> Mapping[str, Any]:
+        """Stages as the configuration gives them for this station, or else as its row of the list does."""
         stages = self.mapping.stages.get(native)
-        return {"stages_m": stages} if stages else {}
+        if stages:
+            return {"stages_m": stages}
+        return self.listed[native].attributes if native in self.listed else {}
 
 
 def _is_number(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import math
 import re
 from collections.abc import Mapping
 from datetime import timedelta, timezone, tzinfo
@@ -14,7 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from data.model import Station
-from ingest.configure import Configuration
+from data.units import convert, factor_offset
+from ingest.configure import Configuration, Stages, known_stages
 
 # The house's quantities and units; a value for one of them is converted, any other keeps the unit it is given with.
 UNITS = {
@@ -31,6 +33,7 @@ UNITS = {
     "visibility": "m",
     "snow_depth": "m",
 }
+NO_STAGE = -999.0
 OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})")
 
 
@@ -93,8 +96,21 @@ class StationList(_Strict):
     lat: str
     name: str = ""
     elevation_m: str = ""
+    stages: dict[str, str] = Field(default_factory=dict)  # action, minor, moderate, major -> column
+    stages_unit: str = "m"
     delimiter: str = ","
     encoding: Encoding = "utf-8-sig"
+
+    @field_validator("stages")
+    @classmethod
+    def _known_stages(cls, value: dict[str, str]) -> dict[str, str]:
+        return known_stages(value)
+
+    @field_validator("stages_unit")
+    @classmethod
+    def _length(cls, value: str) -> str:
+        _convertible(value, "m")
+        return value
 
     def read(self) -> dict[str, Station]:
         """The stations by id; ValueError names what is wrong with the file."""
@@ -103,6 +119,9 @@ class StationList(_Strict):
                 rows = list(csv.DictReader(file, delimiter=self.delimiter))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ValueError(f"{self.path.name}: {error}") from error
+        absent = sorted(set(self.stages.values()) - set(rows[0] if rows else ()))
+        if absent:
+            raise ValueError(f"{self.path.name}: no column {', '.join(absent)[:200]}")
         found = {}
         for row in rows:
             native = (row.get(self.id) or "").strip()
@@ -117,10 +136,23 @@ class StationList(_Strict):
                 lat=lat,
                 name=(row.get(self.name) or "").strip() if self.name else "",
                 elevation_m=float(height) if height.replace(".", "", 1).lstrip("-").isdigit() else None,
+                attributes=self._attributes(row),
             )
         if not found:
             raise ValueError(f"{self.path.name}: no station with {self.id}, {self.lon} and {self.lat}")
         return found
+
+    def _attributes(self, row: Mapping[str, str | None]) -> dict[str, dict[str, float]]:
+        """The stages of a row in metres; an empty cell, a word and the -9999 of several agencies are no stage."""
+        stages = {}
+        for stage, column in self.stages.items():
+            try:
+                value = float((row[column] or "").strip())
+            except ValueError:
+                continue
+            if math.isfinite(value) and value > NO_STAGE:
+                stages[stage] = round(convert(value, self.stages_unit, "m"), 4)
+        return {"stages_m": stages} if stages else {}
 
 
 class TableConfiguration(Configuration):
@@ -145,9 +177,7 @@ class TableConfiguration(Configuration):
     lat: str = ""
     elevation_m: str = ""
     stations: StationList | None = None
-    stages: dict[str, dict[str, float]] = Field(
-        default_factory=dict
-    )  # station -> {action, minor, moderate, major} [m]
+    stages: dict[str, Stages] = Field(default_factory=dict)  # by station; goes before a column of the list
 
     time: tuple[str, ...]  # columns, joined by a blank
     time_format: str = "iso"  # iso, epoch_s, epoch_ms, or a strptime format
@@ -197,6 +227,4 @@ class TableConfiguration(Configuration):
 
 
 def _convertible(unit: str, ours: str) -> None:
-    from data.units import factor_offset
-
     factor_offset(unit, ours)

@@ -21,7 +21,7 @@ from pydantic import Field
 from data.clock import as_utc, parse_time
 from data.errors import BadPayload
 from data.model import Observation, Parsed, Payload, Quality, Reject, Station
-from ingest.configure import Configuration, configured_spec
+from ingest.configure import Configuration, Stages, configured_spec
 from ingest.safe_json import parse_json
 from ingest.source import SourceSpec
 
@@ -60,7 +60,7 @@ class WaterConfiguration(Configuration):
 
     sites: tuple[str, ...] = Field((), max_length=100)
     variables: tuple[str, ...] = ("00060", "00065")
-    stages: dict[str, dict[str, float]] = Field(default_factory=dict)  # site -> {action, minor, moderate, major} [m]
+    stages: dict[str, Stages] = Field(default_factory=dict)  # by site
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,45 @@ def test_parse_positions_once_and_wrapped() -> None:
     assert (found.id, found.lon, found.lat, found.name) == ("a", -170.0, 20.0, "Here")
 
 
+LIST = "id,lon,lat,act,min,maj\na,10,20,10,12.5,\nb,11,21,-9999,n/a,30\nc,12,22,,,\n"
+STAGE_COLUMNS = {"action": "act", "minor": "min", "major": "maj"}
+
+
+@pytest.mark.parametrize("columns", [{}, {"lon": "lon", "lat": "lat"}], ids=["position-of-the-list", "of-the-row"])
+def test_parse_stages_from_the_list_of_stations(tmp_path: Path, columns: dict[str, str]) -> None:
+    path = tmp_path / "gauges.csv"
+    path.write_text(LIST, encoding="utf-8")
+    listed = {"path": path, "id": "id", "lon": "lon", "lat": "lat", "stages": STAGE_COLUMNS, "stages_unit": "ft"}
+    rows = "".join(f"{name},2026-03-01T10:00:00Z,1,,19,20,Here\n" for name in "abcd")
+    parsed = parse(HEADER + rows, stations=listed, stages={"b": {"minor": 2}}, **columns)
+    attributes = {station.id: station.attributes for station in stations_of(parsed)}
+    expected = {"a": {"stages_m": {"action": 3.048, "minor": 3.81}}, "b": {"stages_m": {"minor": 2.0}}, "c": {}}
+    assert attributes == (expected | {"d": {}} if columns else expected)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"stages": {"majr": "maj"}}, "stages are action, minor, moderate, major; not majr"),
+        ({"stages": {"major": "top"}}, "gauges.csv: no column top"),
+        ({"stages": {"major": "maj"}, "stages_unit": "s"}, "cannot convert"),
+    ],
+    ids=["no-such-stage", "no-such-column", "no-length"],
+)
+def test_configured_list_with_stages_that_cannot_be(tmp_path: Path, more: dict[str, Any], says: str) -> None:
+    path = tmp_path / "gauges.csv"
+    path.write_text(LIST, encoding="utf-8")
+    with pytest.raises((ValueError, ConfigError), match=says):
+        parse(HEADER, stations={"path": path, "id": "id", "lon": "lon", "lat": "lat", **more})
+
+
+def test_configured_stages_of_a_wrong_name_or_value() -> None:
+    with pytest.raises(ValueError, match="not majr"):
+        parse(HEADER, stages={"a": {"majr": 3}})
+    with pytest.raises(ValueError, match="finite"):
+        parse(HEADER, stages={"a": {"major": float("nan")}})
+
+
 def test_parse_bad_rows_are_rejects_and_a_cut_last_row_is_one_of_them() -> None:
     text = HEADER + "a,2026-03-01T10:00:00Z,1,,,,\nb,someday,1,,,,\nc,2026-03-01T10:00:00Z,high,,,,\nd,2026-03-01T1"
     parsed = parse(text)
