@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +63,6 @@ def serve_web(settings: Settings) -> int:
 
 def run_engine(settings: Settings, stop: threading.Event) -> int:
     """Schedule, ingest and rules, while this process leads."""
-    from datetime import datetime
-
     from alerts.evaluate import evaluate_all
     from alerts.pack import builtin_paths, read_paths
     from ingest import build_sources
@@ -85,7 +83,7 @@ def run_engine(settings: Settings, stop: threading.Event) -> int:
 def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     """Watch the engine from outside, and deliver what the operator must hear of."""
     from alerts.ledger import work
-    from alerts.pack import check_paths
+    from alerts.pack import builtin_paths, read_paths
     from alerts.watchdog import find_causes, keep_notices, read_facts
     from alerts.webhook_channel import WebhookChannel
     from ingest.http import Http
@@ -94,12 +92,16 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     channels = {"webhook": WebhookChannel(Http(allow_hosts=settings.allow_hosts).post)}
     recipients = [("webhook", address) for address in settings.webhooks]
     worker = f"{os.uname().nodename}:{os.getpid()}"
-    faults = [str(fault) for fault in check_paths(settings.rule_paths)]
+    rules, found = read_paths((*builtin_paths(), *settings.rule_paths))
+    faults = [str(fault) for fault in found]
+    expected: dict[str, datetime] = {}  # rules that ought to run, and since when
     due = 0.0
     while not stop.is_set():
         now = utc_now()
         if now.timestamp() >= due:
-            facts = read_facts(store, rule_faults=faults, home=settings.home)
+            today = {item.rule.key for item in rules if item.rule.enabled and item.rule.in_force(now.date())}
+            expected = {key: expected.get(key, now) for key in today}
+            facts = read_facts(store, rule_faults=faults, home=settings.home, rules=expected)
             causes = find_causes(facts, now=now, period=RULE_PERIOD, patience=FEED_PATIENCE)
             keep_notices(store, causes, recipients, now=now)
             due = now.timestamp() + WATCHDOG_EVERY_S

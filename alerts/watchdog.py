@@ -65,13 +65,22 @@ def find_causes(facts: Facts, *, now: datetime, period: timedelta, patience: tim
     return causes
 
 
-def read_facts(store: Store, *, rule_faults: Sequence[str] = (), home: Path | None = None) -> Facts:
-    """The facts as the store has them, and the disk under the home folder."""
+def read_facts(
+    store: Store,
+    *,
+    rule_faults: Sequence[str] = (),
+    home: Path | None = None,
+    rules: Mapping[str, datetime] | None = None,
+) -> Facts:
+    """The facts as the store has them, and the disk under the home folder.
+
+    `rules` are the keys of those that ought to run, and since when: one that never did is missed, one that left the
+    files is not.
+    """
     with store.read() as connection:
         heartbeat = connection.execute(sa.select(leader.c.heartbeat_at).where(leader.c.name == "engine")).scalar()
-        rules = connection.execute(
-            sa.select(rule_state.c.rule, rule_state.c.evaluated_at).where(rule_state.c.enabled)
-        ).all()
+        columns = (rule_state.c.rule, rule_state.c.evaluated_at, rule_state.c.enabled)
+        held = connection.execute(sa.select(*columns)).all()
         feeds = connection.execute(
             sa.select(source_state.c.source, source_state.c.failing_since, source_state.c.reason).where(
                 source_state.c.enabled, source_state.c.paused_by == "", source_state.c.failing_since.is_not(None)
@@ -79,11 +88,19 @@ def read_facts(store: Store, *, rule_faults: Sequence[str] = (), home: Path | No
         ).all()
     return Facts(
         heartbeat_at=heartbeat,
-        evaluated={row.rule: row.evaluated_at for row in rules},
+        evaluated=_evaluated(held, rules),
         failing={row.source: (row.failing_since, row.reason) for row in feeds},
         rule_faults=rule_faults,
         disk_free_share=None if home is None else _free_share(home),
     )
+
+
+def _evaluated(held: Sequence[Any], rules: Mapping[str, datetime] | None) -> dict[str, datetime | None]:
+    known = {row.rule: row.evaluated_at for row in held if row.enabled}
+    if rules is None:
+        return known
+    off = {row.rule for row in held if not row.enabled}
+    return {key: known.get(key) or since for key, since in rules.items() if key not in off}
 
 
 def _free_share(home: Path) -> float | None:

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,13 +22,14 @@ from data.clock import Clock, iso
 from data.store.changes import TOPICS, read_versions
 from data.store.engine import Store
 from data.store.leader import SILENT_AFTER
-from data.store.tables import leader
+from data.store.tables import leader, rule_state
 
 POLL_S = 0.1
 BEAT_S = 15.0
 ASK_S = 5.0  # how often a stream asks whether its session still stands
 LONGEST_S = 600.0  # then the browser connects again, and its session is asked for again
 RETRY_MS = 2000
+EVALUATION_LATE = timedelta(seconds=60)  # since the newest evaluation of any rule
 
 log = logging.getLogger("tocsin.live")
 blueprint = Blueprint("live", __name__)
@@ -44,9 +45,12 @@ def read_message(store: Store, now: datetime) -> Message:
             beat = connection.execute(
                 sa.select(leader.c.heartbeat_at).where(leader.c.name == "engine")
             ).scalar_one_or_none()
+            evaluated = connection.execute(sa.select(sa.func.max(rule_state.c.evaluated_at))).scalar_one_or_none()
     except sa.exc.SQLAlchemyError as error:
         log.warning("versions cannot be read: %s", error)
         return {"v": -1, "error": "store", "now": iso(now)}
+    if beat is not None and evaluated is not None and now - evaluated > EVALUATION_LATE:
+        beat = min(beat, evaluated)  # it beats, but no rule moves: what is shown no longer holds
     state = "never" if beat is None else "late" if now - beat > SILENT_AFTER else "ok"
     message: Message = {"v": versions.get("all", 0)}
     message |= {topic: versions.get(topic, 0) for topic in TOPICS}

@@ -98,6 +98,10 @@ def test_read_facts_leaves_out_what_is_off_or_paused(store: Store, now: datetime
     facts = read_facts(store)
     assert facts.heartbeat_at == now
     assert dict(facts.evaluated) == {"on": now}
+    since = now - timedelta(hours=1)
+    facts = read_facts(store, rules=dict.fromkeys(("on", "off", "never"), since))
+    assert dict(facts.evaluated) == {"on": now, "never": since}
+    assert dict(read_facts(store, rules={}).evaluated) == {}  # it left the files
     assert set(facts.failing) == {"on"}
 
 

@@ -57,6 +57,15 @@ def test_message_says_how_the_engine_is(store: Store, now: datetime, age: timede
     assert read_message(store, now)["engine"]["state"] == state
 
 
+@pytest.mark.parametrize(("age_s", "state"), [(59, "ok"), (61, "late")], ids=["moving", "standing still"])
+def test_engine_that_beats_but_evaluates_nothing_is_late(store: Store, now: datetime, age_s: int, state: str) -> None:
+    beat(store, now)
+    with store.write() as connection:
+        at = now - timedelta(seconds=age_s)
+        connection.execute(tables.rule_state.insert().values(rule="r", digest="d", enabled=True, evaluated_at=at))
+    assert read_message(store, now)["engine"]["state"] == state
+
+
 def test_message_says_when_the_store_fails(tmp_path: Any, now: datetime) -> None:
     empty = open_store(f"sqlite:///{tmp_path / 'none.db'}")
     message = read_message(empty, now)
