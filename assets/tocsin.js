@@ -7,6 +7,7 @@
   /** @param {"light"|"dark"} scheme */
   function setMapTheme(scheme) {
     document.documentElement.dataset.theme = scheme;
+    document.documentElement.dataset.agThemeMode = scheme; // what AG Grid follows
     if (document.getElementById("map-command") !== null || document.querySelector("[data-tocsin-map]")) {
       window.dash_clientside.set_props("map-command", { data: { type: "theme", value: scheme } });
     }
@@ -76,6 +77,15 @@
   const choose_field = (value) => ({ type: "field", step: value ? Number(value) : null });
   const choose_survey = (value) => ({ type: "survey", dataset: value ? Number(value) : null });
 
+  /** What is open stands in the address, so that a link shows the same; the map keeps its view after the #. */
+  function put(name, value) {
+    const query = value ? `?${name}=${encodeURIComponent(value)}` : "";
+    window.history.replaceState(window.history.state, "", window.location.pathname + query + window.location.hash);
+    return noUpdate();
+  }
+  const address = (chosen) => put("region", chosen && chosen.code);
+  const feed_address = (key) => put("source", key);
+
   /** j and k walk the list, Escape goes back, ? lists the keys. */
   function walk(step) {
     const rows = [...document.querySelectorAll(".side .row:not(.flat)")].filter((row) => row.offsetParent !== null);
@@ -126,6 +136,6 @@
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    tocsin: { theme, clocks, active, pane, layers, choose_field, choose_survey },
+    tocsin: { theme, clocks, active, pane, layers, choose_field, choose_survey, address, feed_address },
   });
 })();

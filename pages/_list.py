@@ -142,7 +142,7 @@ def _feed_row(line: FeedLine, t: Translate) -> Component:
             html.Span(f"{t(LIGHT_WORDS[line.light])} · {old}", className="dim"),
             html.Span(phrase(line.reason, t), className="dim wide"),
         ],
-        href="/feeds", className="row",
+        href=f"/feeds?source={line.spec.key}", className="row",
     )  # fmt: skip
 
 

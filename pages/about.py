@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from dash import Dash, html
@@ -35,7 +36,7 @@ SOFTWARE = (
 )
 
 
-def layout(context: Context, t: Translate, _locale: str) -> Any:
+def layout(context: Context, t: Translate, _locale: str, _asked: Mapping[str, str]) -> Any:
     """The page; credits are read from what set-up really built."""
     return html.Article(
         className="prose",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 import dash
 from dash import Dash, Input, Output, State, dcc, html
@@ -95,11 +96,12 @@ def _layout(context: Context) -> Any:
 def _register_frame(dash_app: Dash, context: Context, facts: FactReader) -> None:
     @dash_app.callback(Output("page", "children"), Input("address", "pathname"), State("address", "search"))
     @needs("watch.view")
-    def show(pathname: str, _search: str) -> Any:
+    def show(pathname: str, search: str) -> Any:
         t = translator(locale_of(context))
+        asked = dict(parse_qsl((search or "").removeprefix("?")))
         for page in PAGES:
             if pathname == page.PATH:
-                return page.layout(context, t, locale_of(context))
+                return page.layout(context, t, locale_of(context), asked)
         return html.Div([html.H1(t("No such page")), dcc.Link(t("Watch"), href="/")], className="prose")
 
     @dash_app.callback(Output("status", "children"), Input("tick", "n_intervals"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dash_ag_grid as dag
 import sqlalchemy as sa
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from access.guard import needs
@@ -24,8 +25,10 @@ from pages._times import age, span
 PATH, TITLE = "/feeds", "Feeds"
 
 
-def layout(context: Context, t: Translate, _locale: str) -> Any:
-    """The table of feeds, and beside it everything about the chosen one."""
+def layout(context: Context, t: Translate, _locale: str, asked: Mapping[str, str]) -> Any:
+    """The table of feeds, and beside it everything about the chosen one, which `?source=KEY` names."""
+    keys = [spec.key for spec in context.sources]
+    chosen = asked.get("source") if asked.get("source") in keys else next(iter(keys), None)
     columns = [
         {"field": "light", "headerName": t("State"), "width": 120, "pinned": "left"},
         {"field": "title", "headerName": t("Source"), "flex": 3, "minWidth": 170, "tooltipField": "title"},
@@ -45,7 +48,7 @@ def layout(context: Context, t: Translate, _locale: str) -> Any:
                     html.H1(t("Feeds")),
                     html.Div(id="feed-notices"),
                     dag.AgGrid(
-                        id="feed-grid", columnDefs=columns, rowData=[], className="ag-theme-quartz-auto-dark ag",
+                        id="feed-grid", columnDefs=columns, rowData=[], className="ag",
                         getRowId="params.data.key", style={"height": "auto"},
                         dashGridOptions={
                             "domLayout": "autoHeight", "rowSelection": {"mode": "singleRow", "checkboxes": False},
@@ -57,7 +60,8 @@ def layout(context: Context, t: Translate, _locale: str) -> Any:
                 ],
             ),
             html.Aside(id="feed-detail", className="detail", **{"aria-label": t("Details of the chosen feed")}),
-            dcc.Store(id="feed-chosen", data=context.sources[0].key if context.sources else None),
+            dcc.Store(id="feed-chosen", data=chosen),
+            dcc.Store(id="feed-address"),
             dcc.Store(id="feed-done"),
             dcc.Interval(id="feed-tick", interval=3000),
         ],
@@ -142,6 +146,11 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
         if isinstance(ctx.triggered_id, dict):
             return ctx.triggered_id["key"] if any(clicks) else no_update
         return rows[0]["key"] if rows else no_update
+
+    dash_app.clientside_callback(
+        ClientsideFunction("tocsin", "feed_address"), Output("feed-address", "data"),
+        Input("feed-chosen", "data"), prevent_initial_call=True,
+    )  # fmt: skip
 
     @dash_app.callback(
         Output("feed-detail", "children"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -19,8 +20,9 @@ from pages._map import connect_map, map_view
 PATH, TITLE = "/", "Watch"
 
 
-def layout(context: Context, t: Translate, locale: str) -> Any:
-    """Map over everything, the layers drawer on its left, the list on its right."""
+def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Any:
+    """Map over everything, the layers drawer on its left, the list on its right; `?region=CODE` opens its why."""
+    chosen = {"type": "region", "code": asked["region"]} if asked.get("region") else None
     return html.Div(
         className="watch",
         id="watch",
@@ -61,7 +63,8 @@ def layout(context: Context, t: Translate, locale: str) -> Any:
                     html.Div(id="list", className="list"),
                 ],
             ),
-            dcc.Store(id="chosen"),
+            dcc.Store(id="chosen", data=chosen),
+            dcc.Store(id="chosen-address"),
             dcc.Store(id="list-seen"),
             dcc.Interval(id="list-tick", interval=10_000),
             _keys(t),
@@ -152,6 +155,10 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
             return select
         return [select, {"type": "fly", "bbox": [float(edge) for edge in context.regions.bbox[rid]]}]
 
+    dash_app.clientside_callback(
+        ClientsideFunction("tocsin", "address"), Output("chosen-address", "data"),
+        Input("chosen", "data"), prevent_initial_call=True,
+    )  # fmt: skip
     connect_map("map")
     _layers.register(dash_app, context)
     namespace = ClientsideFunction
