@@ -28,6 +28,7 @@ class FeedServer:
     def __init__(self) -> None:
         self.bodies: dict[str, bytes | int] = {}
         self.asked: list[str] = []
+        self.posted: list[tuple[str, dict[str, str], bytes]] = []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -41,6 +42,13 @@ class FeedServer:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.posted.append((self.path, dict(self.headers), body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def log_message(self, *_: Any) -> None:
                 pass
