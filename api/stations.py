@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from data.clock import iso
 from data.model import Level, Quality
 from data.store.tables import observation, station
+from data.units import convert
 from layers.stations import STAGE_LEVELS
 
 FRESH_FOR = timedelta(hours=3)  # readings of a source that says nothing of its own
@@ -90,7 +91,8 @@ def _feature(row: Any, readings: list[Any], now: datetime, fresh_for: timedelta)
 def station_level(attributes: dict[str, Any], readings: list[Any], now: datetime, fresh_for: timedelta) -> Level:
     """The level a station shows: unknown unless it has a fresh, good reading, else the highest stage reached.
 
-    A station with stages is judged by its river stage alone: a fresh thermometer says nothing about the water.
+    A station with stages is judged by its river stage alone: a fresh thermometer says nothing about the water. A
+    suspect reading may show a stage as reached, but never that none is.
     """
     stages = {key: value for key, value in attributes.get("stages_m", {}).items() if key in STAGE_LEVELS}
     usable = [
@@ -103,7 +105,14 @@ def station_level(attributes: dict[str, Any], readings: list[Any], now: datetime
     ]
     if not usable:
         return Level.UNKNOWN
-    reached = [
-        STAGE_LEVELS[name] for name, stage in stages.items() for reading in usable if reading.value >= float(stage)
-    ]
-    return max(reached, default=Level.NONE)
+    good = any(reading.quality == Quality.GOOD.value for reading in usable)
+    try:
+        reached = [
+            STAGE_LEVELS[name]
+            for name, stage in stages.items()
+            for reading in usable
+            if convert(reading.value, reading.unit, "m") >= float(stage)
+        ]
+    except ValueError:  # a unit that is no length: the stages cannot be compared with it
+        return Level.UNKNOWN
+    return max(reached, default=Level.NONE if good else Level.UNKNOWN)
