@@ -114,7 +114,9 @@ def run_everything(settings: Settings) -> int:
     """Web, engine and dispatch, supervised by this process."""
     from access.first_run import ensure_first_run
     from data.supervise import supervise
+    from ingest import build_sources
 
+    build_sources(settings)  # a fault in the configuration ends this here, not each process again and again
     store = open_migrated(settings)
     token = ensure_first_run(store, utc_now())
     store.close()

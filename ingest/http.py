@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urljoin
 
@@ -209,7 +210,7 @@ class Http:
             raise result
         if result is None or late:
             raise Unreachable(self.source, f"no complete answer from {target.host} in time")
-        if isinstance(result, HTTPError | OSError | ValueError):
+        if isinstance(result, HTTPError | HTTPException | OSError | ValueError):
             raise Unreachable(self.source, f"{target.host}: {_plain(result)}") from result
         raise result
 

@@ -63,7 +63,7 @@ class Reading:
     ) -> None:
         from tests.conftest import NOW
 
-        self.value, self.observed_at, self.quality, self.quantity = value, NOW - age, quality, of
+        self.value, self.observed_at, self.quality, self.quantity, self.unit = value, NOW - age, quality, of, "m"
 
 
 MINUTE = timedelta(minutes=1)

@@ -230,3 +230,10 @@ def test_post_returns_status_and_first_bytes(feeds: FeedServer) -> None:
 )
 def test_shown_hides_secrets(url: str, expected: str) -> None:
     assert shown(url) == expected
+
+
+def test_get_more_headers_than_anyone_sends_is_unreachable(feeds: FeedServer) -> None:
+    many = b"".join(b"X-%d: 1\r\n" % number for number in range(300))
+    feeds.routes["/many"] = lambda handler: handler.raw(b"HTTP/1.1 200 OK\r\n" + many + b"\r\n")
+    with pytest.raises(Unreachable, match="headers"):
+        client(feeds).get(feeds.url("/many"))
