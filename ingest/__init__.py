@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -30,6 +33,14 @@ def source_class(module_key: str) -> Any:
     """The class behind a module key; imported on first use."""
     module, _, name = SOURCES[module_key].partition(":")
     return getattr(import_module(module), name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfiguredFeed:
+    """Whether the configuration wants a feed to run, and a digest of all that it says of it."""
+
+    switched_on: bool
+    digest: str
 
 
 def build_sources(settings: Settings) -> tuple[Source, ...]:
@@ -64,11 +75,19 @@ def build_sources(settings: Settings) -> tuple[Source, ...]:
     return tuple(sources.values())
 
 
-def enabled_keys(settings: Settings) -> frozenset[str]:
-    """Keys of the feeds that the configuration switches on."""
-    return frozenset(
-        str(config.get("key") or config.get("source")) for config in settings.sources if config.get("enabled", True)
-    )
+def configured_feeds(settings: Settings) -> dict[str, ConfiguredFeed]:
+    """What the configuration says of each feed that it names, by key."""
+    return {
+        str(config.get("key") or config.get("source")): ConfiguredFeed(
+            switched_on=bool(config.get("enabled", True)), digest=_digest(config)
+        )
+        for config in settings.sources
+    }
+
+
+def _digest(config: Mapping[str, Any]) -> str:
+    text = json.dumps(config, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _configure(module_key: str, config: Mapping[str, Any], label: str, faults: list[str]) -> Source | None:

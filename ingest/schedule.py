@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ from data.store.housekeeping import keep_house
 from data.store.leader import Leadership, beat, try_lead
 from data.store.runs import set_state
 from data.store.tables import source_state
-from ingest import enabled_keys
+from ingest import ConfiguredFeed, configured_feeds
 from ingest.health import Light, note_light_changes, read_lights
 from ingest.http import Http
 from ingest.runner import Desk, RunReport, run_source
@@ -40,6 +40,7 @@ LOOK_S = 0.2  # how often the table is asked what is due: a press on "run now" w
 BEAT_S = 5.0
 HOUSEKEEPING_S = 3600.0
 GRACE_S = 5.0  # what running feeds get to end in when the engine stops
+NOT_CONFIGURED = ConfiguredFeed(switched_on=False, digest="")
 Evaluate = Callable[[datetime, int], None]
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class Engine:
                 leadership.release()
 
     def _lead(self, leadership: Leadership, stop: threading.Event) -> None:
-        prepare_states(self.store, self.sources, enabled_keys(self.settings), leadership.epoch, self.clock())
+        prepare_states(self.store, self.sources, configured_feeds(self.settings), leadership.epoch, self.clock())
         term = _Term(self, leadership)
         scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -245,18 +246,22 @@ class _Term:
 
 
 def prepare_states(
-    store: Store, sources: Sequence[Source], switched_on: frozenset[str], epoch: int, now: datetime
+    store: Store, sources: Sequence[Source], configured: Mapping[str, ConfiguredFeed], epoch: int, now: datetime
 ) -> None:
-    """A row for every source at the start of a term: nothing runs yet, and what is configured is switched on."""
+    """A row for every source at the start of a term: nothing runs yet, and a changed configuration is carried out.
+
+    Who spoke last counts: the configuration of a feed when it is new, changed or gone, else the person who switched
+    the feed since.
+    """
     with store.write(epoch=epoch) as connection:
         connection.execute(source_state.update().values(running_since=None))
-        held = set(connection.execute(sa.select(source_state.c.source)).scalars())
+        rows = connection.execute(sa.select(source_state.c.source, source_state.c.configured))
+        held = {row.source: row.configured for row in rows}
         for source in sources:
             key = source.spec.key
-            if key in switched_on:
-                set_state(connection, key, enabled=True)
-            elif key not in held:
-                set_state(connection, key, enabled=False)
+            wanted = configured.get(key, NOT_CONFIGURED)
+            if held.get(key) != wanted.digest:
+                set_state(connection, key, enabled=wanted.switched_on, configured=wanted.digest)
         never = source_state.c.next_run_at.is_(None)
         connection.execute(source_state.update().where(never).values(next_run_at=now))
 

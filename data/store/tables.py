@@ -106,6 +106,7 @@ source_state = Table(
     Column("source", String(80), primary_key=True),
     _column("enabled", sa.Boolean, server_default=sa.false()),
     _column("paused_by", String(200), server_default=""),
+    _column("configured", String(64), server_default=""),  # digest of the configuration last carried out
     _column("next_run_at", UtcTime, nullable=True),
     _column("run_requested_at", UtcTime, nullable=True),
     _column("running_since", UtcTime, nullable=True),

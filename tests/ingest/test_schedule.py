@@ -19,6 +19,7 @@ from data.store.engine import Store, open_store
 from data.store.leader import try_lead
 from data.store.runs import RunRow, read_state, set_state, write_run
 from data.store.tables import leader, run, source_state
+from ingest import ConfiguredFeed, configured_feeds
 from ingest.http import Http
 from ingest.runner import RunReport
 from ingest.schedule import Engine, due_keys, next_due, prepare_states
@@ -112,12 +113,16 @@ def test_next_due_is_jittered_waits_for_the_provider_and_never_catches_up() -> N
     assert next_due(source, None, NOW, slow, 0.5) == slow + timedelta(milliseconds=100)
 
 
+def feed_on(digest: str = "d1") -> ConfiguredFeed:
+    return ConfiguredFeed(switched_on=True, digest=digest)
+
+
 def test_prepare_states_switches_on_only_what_is_configured(store: Store, home: Path) -> None:
     held = try_lead(store, home, now=NOW)
     assert held is not None
     with store.write() as connection:
         set_state(connection, "b", enabled=True, running_since=NOW, paused_by="ada")
-    prepare_states(store, [feed("a", ""), feed("b", ""), feed("c", "")], frozenset({"a"}), held.epoch, NOW)
+    prepare_states(store, [feed("a", ""), feed("b", ""), feed("c", "")], {"a": feed_on()}, held.epoch, NOW)
     with store.read() as connection:
         rows = {row.source: row for row in connection.execute(sa.select(source_state))}
     held.release()
@@ -125,6 +130,71 @@ def test_prepare_states_switches_on_only_what_is_configured(store: Store, home: 
         "a": (True, None), "b": (True, None), "c": (False, None),
     }  # fmt: skip
     assert rows["b"].paused_by == "ada"
+
+
+@pytest.mark.parametrize(
+    ("before", "switched", "after", "runs_now"),
+    [
+        (feed_on(), False, feed_on(), False),
+        (feed_on(), False, feed_on("d2"), True),
+        (feed_on(), None, feed_on(), True),
+        (ConfiguredFeed(switched_on=False, digest="d1"), True, ConfiguredFeed(switched_on=False, digest="d1"), True),
+        (feed_on(), None, ConfiguredFeed(switched_on=False, digest="d2"), False),
+        (feed_on(), None, None, False),
+        (None, True, None, True),
+        (None, False, feed_on(), True),
+    ],
+    ids=[
+        "switched-off",
+        "text-changed",
+        "as-it-was",
+        "switched-on",
+        "off-in-the-text",
+        "text-gone",
+        "by-hand",
+        "new",
+    ],
+)
+def test_prepare_states_keeps_a_persons_choice_until_the_configuration_changes(
+    store: Store,
+    home: Path,
+    before: ConfiguredFeed | None,
+    switched: bool | None,
+    after: ConfiguredFeed | None,
+    runs_now: bool,
+) -> None:
+    held = try_lead(store, home, now=NOW)
+    assert held is not None
+    prepare_states(store, [feed("a", "")], {"a": before} if before else {}, held.epoch, NOW)
+    if switched is not None:
+        with store.write() as connection:
+            set_state(connection, "a", enabled=switched)
+    for _ in range(2):
+        prepare_states(store, [feed("a", "")], {"a": after} if after else {}, held.epoch, NOW)
+    held.release()
+    with store.read() as connection:
+        state = read_state(connection, "a")
+    assert state is not None and state.enabled is runs_now
+
+
+def test_prepare_states_switches_on_a_configured_feed_that_was_only_read_by_hand(store: Store, home: Path) -> None:
+    held = try_lead(store, home, now=NOW)
+    assert held is not None
+    with store.write() as connection:
+        set_state(connection, "a", last_data_at=NOW)
+    prepare_states(store, [feed("a", "")], {"a": feed_on()}, held.epoch, NOW)
+    held.release()
+    with store.read() as connection:
+        assert due_keys(connection, NOW) == ["a"]
+
+
+def test_configured_feeds_have_a_digest_of_all_they_say(home: Path) -> None:
+    def digest(**more: Any) -> str:
+        settings = Settings(home=home, sources=({"source": "usgs_quakes", **more},))
+        return configured_feeds(settings)["usgs_quakes"].digest
+
+    assert digest(every="30 s") == digest(every="30 s")
+    assert len({digest(), digest(every="30 s"), digest(every="60 s"), digest(enabled=False)}) == 4
 
 
 def test_engine_runs_what_is_due_and_evaluates_promptly(store: Store, home: Path, feeds: FeedServer) -> None:
