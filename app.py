@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RULE_PERIOD = timedelta(seconds=10)
 WATCHDOG_EVERY_S = 5.0
+DELIVERIES_AT_ONCE = 3  # a dead recipient takes ten seconds each, and the watchdog waits for them
 FEED_PATIENCE = timedelta(minutes=5)
 
 
@@ -105,7 +106,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
             causes = find_causes(facts, now=now, period=RULE_PERIOD, patience=FEED_PATIENCE)
             keep_notices(store, causes, recipients, now=now)
             due = now.timestamp() + WATCHDOG_EVERY_S
-        if not work(store, channels, worker, now=now):
+        if not work(store, channels, worker, now=now, limit=DELIVERIES_AT_ONCE):
             stop.wait(1.0)
     return 0
 
