@@ -178,7 +178,7 @@ def _rules(connection: Connection) -> list[RuleLine]:
             rule_version,
             sa.and_(rule_version.c.rule == rule_state.c.rule, rule_version.c.digest == rule_state.c.digest),
         )
-        .where(rule_state.c.enabled)
+        .where(rule_state.c.enabled, rule_state.c.loaded)
         .order_by(rule_state.c.rule)
     ).mappings()
     lines = []

@@ -117,7 +117,7 @@ def _dependents(key: str, context: Context, t: Translate, locale: str) -> str:
             .select_from(rule_state)
             .join(rule_version, sa.and_(rule_version.c.rule == rule_state.c.rule,
                                         rule_version.c.digest == rule_state.c.digest))
-            .where(rule_state.c.enabled)
+            .where(rule_state.c.enabled, rule_state.c.loaded)
             .order_by(rule_state.c.rule)
         ).scalars()  # fmt: skip
         names = [

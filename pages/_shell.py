@@ -123,10 +123,12 @@ def _evaluation(facts: Facts, t: Translate) -> Component:
     if facts.evaluated_at is None:
         return html.Span([label, t("not evaluated")], className="gauge bad")
     old = facts.now - facts.evaluated_at
+    idle = sum(line.watched == 0 for line in facts.rules)
+    about = t("Age of the oldest last evaluation of {n} rules").format(n=len(facts.rules))
+    if idle:
+        about += "; " + t("{n} of them watch nothing yet, because no feed has brought what they need").format(n=idle)
     return html.Span(
-        [label, span(old, t)],
-        className="gauge bad" if old.total_seconds() > 60 else "gauge",
-        title=t("Age of the oldest last evaluation of {n} rules").format(n=len(facts.rules)),
+        [label, span(old, t)], className="gauge bad" if old.total_seconds() > 60 else "gauge", title=about
     )
 
 
