@@ -119,6 +119,7 @@ class _Reader:
         self.missing = {text.strip() for text in mapping.missing} | {""}
         self.missing_numbers = {float(text) for text in mapping.missing if _is_number(text)}
         self.fixed = mapping.station_value
+        self.received_at = payload.received_at
         if mapping.station_pattern:
             found = re.search(mapping.station_pattern, payload.name) or re.search(
                 mapping.station_pattern, payload.url
@@ -178,7 +179,19 @@ class _Reader:
                 local = datetime.fromisoformat(text)
         else:
             local = datetime.strptime(text, form)  # noqa: DTZ007 - the zone follows
-        return as_utc(local if local.tzinfo else local.replace(tzinfo=self.zone)).astimezone(UTC)
+        return as_utc(local) if local.tzinfo else self._zoned(local)
+
+    def _zoned(self, local: datetime) -> datetime:
+        """A local time in UTC; ValueError for one that the clock change leaves out, or gives twice.
+
+        Of the two the first is meant while the second is still to come; else it is not ours to guess.
+        """
+        first, second = (local.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+        if first > second:
+            raise ValueError(f"the clock change leaves {local:%Y-%m-%d %H:%M} out")
+        if first < second <= self.received_at:
+            raise ValueError(f"the clock change gives {local:%Y-%m-%d %H:%M} twice")
+        return first
 
     def _number(self, written: Any) -> float | None:
         """A number, or None for what counts as missing; ValueError for anything else."""

@@ -323,3 +323,30 @@ def test_recorded_station_list_joins(recorded: Path) -> None:
     assert (station.name, station.elevation_m) == ("CAMPOBASSO", 793.0)
     assert [item.id for item in parsed.rejects] == ["nowhere"]
     assert len(readings_of(parsed)) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "received", "observed"),
+    [
+        pytest.param("2026-11-01 00:30", "2026-11-01T09:00", "2026-11-01T04:30", id="before"),
+        pytest.param("2026-11-01 01:30", "2026-11-01T05:40", "2026-11-01T05:30", id="twice, the second to come"),
+        pytest.param("2026-11-01 01:30", "2026-11-01T09:00", None, id="twice"),
+        pytest.param("2026-11-01 02:00", "2026-11-01T09:00", "2026-11-01T07:00", id="after"),
+        pytest.param("2026-03-08 02:30", "2026-03-08T09:00", None, id="left out"),
+    ],
+)
+def test_local_time_at_a_clock_change_is_not_guessed(written: str, received: str, observed: str | None) -> None:
+    table = StationTable.configured(
+        {
+            "source": "station_table", "url": "https://example.org/t.csv", "station": "s", "time": "t",
+            "time_format": "%Y-%m-%d %H:%M", "zone": "America/New_York",
+            "values": {"precipitation": {"column": "r", "unit": "mm"}},
+        }
+    )  # fmt: skip
+    received_at = datetime.fromisoformat(received).replace(tzinfo=UTC)
+    body = f"s,t,r\na,{written},1\nb,2026-01-05 12:00,1\n".encode()
+    parsed = table.parse(Payload(source="station_table", body=body, received_at=received_at))
+    told = [record for record in parsed.records if isinstance(record, Observation)]
+    times = [record.observed_at for record in told if record.station == "a"]
+    assert times == ([datetime.fromisoformat(observed).replace(tzinfo=UTC)] if observed else [])
+    assert len(parsed.rejects) == (0 if observed else 1)
