@@ -117,6 +117,7 @@ def evaluate_all(
     listed = tuple(rules)
     with store.read() as connection:
         enabled = enabled_rules(connection, listed, now)
+    _mark_loaded(store, {item.rule.key for item in enabled}, epoch)
     gatherer = Gatherer(store, home, base_dir, now, rules=[item.rule for item in enabled])
     outcomes: list[Outcome] = []
     layers: list[tuple[NDArray[np.int32], State]] = []
@@ -147,6 +148,20 @@ def enabled_rules(connection: Connection, rules: Sequence[PackRule], now: dateti
         for item in rules
         if item.rule.enabled and switched.get(item.rule.key, True) and item.rule.in_force(now.date())
     )
+
+
+def _mark_loaded(store: Store, keys: Collection[str], epoch: int | None) -> None:
+    """Note which rules are evaluated now; writes only where that changed."""
+    with store.read() as connection:
+        before = {
+            row.rule: row.loaded for row in connection.execute(sa.select(rule_state.c.rule, rule_state.c.loaded))
+        }
+    changed = [rule for rule, loaded in before.items() if loaded != (rule in keys)]
+    if changed:
+        with store.write(epoch=epoch) as connection:
+            for rule in changed:
+                here = rule_state.c.rule == rule
+                connection.execute(rule_state.update().where(here).values(loaded=rule in keys))
 
 
 def evaluate_rule(store: Store, gatherer: Gatherer, item: PackRule, now: datetime) -> Evaluated:

@@ -6,7 +6,7 @@ Pages and the machine interface show the same tree. `rule_why` is pure; `explain
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -39,6 +39,7 @@ from data.store.tables import (
 from layers.regions import from_bytes
 
 WORST_CHILDREN = 20
+LEFT = "in no rule file now or not in force: its last level stands until its time limit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,6 +366,10 @@ def _stored_rules(connection: Connection, code: str, now: datetime) -> list[Rule
         if not len(places) or not state.watches[places[0]]:
             continue
         compiled = compile_rule(Rule.model_validate(row.body))
+        if not row.loaded:
+            if still_stands(compiled.rule, state, int(places[0]), row.evaluated_at, now):
+                found.append(_left_why(compiled, state, int(places[0]), row.evaluated_at, now, connection))
+            continue
         last = connection.execute(
             sa.select(evaluation).where(evaluation.c.rule == row.rule).order_by(evaluation.c.id.desc()).limit(1)
         ).first()
@@ -375,6 +380,29 @@ def _stored_rules(connection: Connection, code: str, now: datetime) -> list[Rule
             )
         )  # fmt: skip
     return sorted(found, key=lambda one: (-one.level, one.phase != "unknown", one.rule))
+
+
+def still_stands(rule: Rule, state: State, index: int, evaluated_at: datetime | None, now: datetime) -> bool:
+    """Whether a level of a rule that is no longer evaluated goes on: until the rule's own hard limit has passed."""
+    ran_out = evaluated_at is None or (now - evaluated_at).total_seconds() >= rule.duration.hard_limit
+    return bool(state.level[index] > 0) and not ran_out
+
+
+def _left_why(
+    compiled: Compiled, state: State, index: int, evaluated_at: datetime, now: datetime, connection: Connection
+) -> RuleWhy:
+    """A rule that is in no file now, or not in force: its last level, which may hold no longer."""
+    last = rule_why(
+        compiled,
+        state,
+        index,
+        now=now,
+        evaluated_at=evaluated_at,
+        outcome="error",
+        reason=LEFT,
+        find=finder(connection),
+    )
+    return replace(last, phase=Phase.UNKNOWN.key, missing=(LEFT, *last.missing))
 
 
 def finder(connection: Connection) -> Finder:

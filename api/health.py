@@ -102,7 +102,7 @@ def read_status(connection: Connection, now: datetime) -> dict[str, Any]:
     """The facts behind lights and metrics, as they stand in the store."""
     feeds = connection.execute(sa.select(tables.source_state).order_by(tables.source_state.c.source)).all()
     table = tables.rule_state.c
-    enabled = sa.select(table.rule, table.evaluated_at).where(table.enabled).order_by(table.rule)
+    enabled = sa.select(table.rule, table.evaluated_at).where(table.enabled, table.loaded).order_by(table.rule)
     rules = connection.execute(enabled).all()
     engine = connection.execute(sa.select(tables.leader).where(tables.leader.c.name == "engine")).one_or_none()
     deliveries = connection.execute(

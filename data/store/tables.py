@@ -286,7 +286,8 @@ rule_state = Table(
     metadata,
     Column("rule", String(120), primary_key=True),
     _column("digest", String(64)),
-    _column("enabled", sa.Boolean),
+    _column("enabled", sa.Boolean),  # a person's choice
+    _column("loaded", sa.Boolean, server_default=sa.true()),  # in the files, and in force, at the last evaluation
     _column("evaluated_at", UtcTime, nullable=True),
     _column("watermark_at", UtcTime, nullable=True),
     _column("state", sa.LargeBinary, nullable=True),

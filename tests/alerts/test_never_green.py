@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alerts.evaluate import Report, evaluate_all
 from alerts.pack import PackRule
 from alerts.rule import Rule
+from alerts.why import LEFT, explain
 from data.regions import load_regions
 from data.store.engine import Store
 from data.store.tables import event, level_snapshot, observation, proposal, rule_state, source_state, station
@@ -205,3 +206,34 @@ def test_one_silent_feed_of_two_is_not_covered_by_the_other(office: Office, now:
             )  # fmt: skip
     office.evaluate(now, rule)
     assert office.shown() == (0, True, True)
+
+
+@pytest.mark.parametrize("why", ["gone from the files", "no longer in force", "off in its file"])
+def test_rule_that_left_is_not_told_as_evaluated_now(office: Office, base_dir: Path, now: datetime, why: str) -> None:
+    office.read(now, a=1.0)
+    office.evaluate(now, office.rule(), office.rule(key="test.other"))
+    changes: dict[str, Any] = {
+        "no longer in force": {"valid_to": "2026-02-01"},
+        "off in its file": {"enabled": False},
+    }
+    left = [] if why == "gone from the files" else [office.rule(**changes[why])]
+    office.evaluate(now + MINUTE, office.rule(key="test.other"), *left)
+    told = explain(office.store, base_dir, HERE, now + MINUTE)
+    assert [(one.rule, one.phase) for one in told.rules] == [("test.other", "normal")]
+    with office.store.read() as connection:
+        row = connection.execute(sa.select(rule_state).where(rule_state.c.rule == "test.rule")).one()
+    assert (row.loaded, row.enabled, row.state is not None) == (False, True, True)
+    office.evaluate(now + 2 * MINUTE, office.rule(), office.rule(key="test.other"))
+    told = explain(office.store, base_dir, HERE, now + 2 * MINUTE)
+    assert {one.rule for one in told.rules} == {"test.rule", "test.other"}
+
+
+def test_rule_that_left_with_a_level_says_so_until_its_hard_limit(
+    office: Office, base_dir: Path, now: datetime
+) -> None:
+    office.read(now, a=6.0)
+    office.evaluate(now, office.rule())
+    office.evaluate(now + MINUTE)
+    (one,) = explain(office.store, base_dir, HERE, now + MINUTE).rules
+    assert (one.phase, int(one.level), one.evaluated_at, one.missing[0]) == ("unknown", 2, now, LEFT)
+    assert explain(office.store, base_dir, HERE, now + 121 * MINUTE).rules == ()
