@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from alerts.engine import Transition
 from data.model import Level
 
-REASONS = ("first", "new area", "higher", "lower", "all clear", "correction", "withdrawn")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from data.clock import iso
-from data.store.tables import dataset
 
 
 def read_surveys(connection: Connection, now: datetime) -> list[dict[str, Any]]:
     """The newest delivery of each survey dataset."""
-    table = dataset.c
-    newest = sa.select(sa.func.max(table.id)).group_by(table.source, table.key)
-    rows = connection.execute(sa.select(dataset).where(table.id.in_(newest)).order_by(table.title, table.id))
+    from data.store.surveys import read_datasets
+
     return [
         {
             "id": row.id,
@@ -32,7 +29,7 @@ def read_surveys(connection: Connection, now: datetime) -> list[dict[str, Any]]:
             "notes": row.notes,
             "received_at": iso(row.received_at),
         }
-        for row in rows
+        for row in read_datasets(connection)
     ]
 
 

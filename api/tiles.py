@@ -11,7 +11,7 @@ from access.guard import needs
 from api.answers import FOREVER, fault
 from api.context import api
 from data.errors import StoreError
-from data.store.tables import dataset, field_step
+from data.store.tables import dataset
 
 BASE_FILES = ("base", "regions")
 PMTILES = "application/vnd.pmtiles"
@@ -44,11 +44,13 @@ def survey(number: int) -> Response:
 @needs("watch.view")
 def field(number: int, zoom: int, x: int, y: int) -> Response:
     """One tile of one stored step; a step never changes, so neither does its tile."""
+    from data.store.fields import find_step
+
     if zoom > DEEPEST_ZOOM or x >= 1 << zoom or y >= 1 << zoom:
         return fault(404, "not_found", "There is no such tile.")
     here = api()
     with here.store.read() as connection:
-        row = connection.execute(sa.select(field_step).where(field_step.c.id == number)).one_or_none()
+        row = find_step(connection, number)
     if row is None:
         return fault(404, "not_found", "There is no such field step.")
     try:

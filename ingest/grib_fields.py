@@ -28,7 +28,6 @@ PERCENTILE_TEMPLATES = {6, 10}
 DERIVED_TEMPLATES = {2, 3, 4, 12, 13, 14}
 SPREADS = {2: "deviation", 4: "spread", 5: "largeanomaly", 6: "clusterrange", 8: "min", 9: "max"}
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
-SPHERE_M = 6_371_229.0
 
 
 class Unusable(ValueError):

@@ -36,7 +36,6 @@ REDIRECTS = (301, 302, 303, 307, 308)
 MAX_REDIRECTS = 3
 ERROR_BODY = 64 << 10
 KEPT_HEADERS = ("content-type", "content-encoding", "content-length", "date", "etag", "last-modified", "retry-after")
-RETRY_CODES = (408, 425, 429, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True)
