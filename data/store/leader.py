@@ -6,6 +6,7 @@ dies. Each grant raises the epoch in the store; `Store.write(epoch=...)` refuses
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from datetime import datetime, timedelta
@@ -44,6 +45,9 @@ class Leadership:
         if self._lock is not None:
             self._lock.close()
         if self._session is not None:
+            # asked for, because the server notices a closed connection only some time later
+            with contextlib.suppress(sa.exc.DBAPIError):
+                self._session.execute(sa.select(sa.func.pg_advisory_unlock(ADVISORY_KEY)))
             self._session.invalidate()
             self._session.close()
 
