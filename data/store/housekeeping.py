@@ -17,6 +17,7 @@ from data.store.fields import roll
 from data.store.tables import change, evaluation, run
 
 UNCHANGED_FOR = timedelta(days=1)
+QUIET_FOR = timedelta(days=7)
 BATCH = 5_000  # rows a transaction: other writers wait for one batch at the most
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def keep_house(
     gone = {
         "field_step": roll(store, home, now, keep=keep_fields, epoch=epoch),
         "run": _drop_runs(store, now, keep_runs, epoch),
-        "evaluation": _drop(store, evaluation, _older(evaluation, evaluation.c.at, now - keep_runs, "rule"), epoch),
+        "evaluation": _drop_evaluations(store, now, keep_runs, epoch),
         "change": _drop(store, change, change.c.at < now - keep_runs, epoch),
     }
     if any(gone.values()):
@@ -68,6 +69,14 @@ def _drop_runs(store: Store, now: datetime, keep_runs: timedelta, epoch: int | N
     empty = sa.and_(run.c.payload_id.is_(None), run.c.outcome != "stored")
     bare = sa.and_(empty, _older(run, run.c.finished_at, now - keep_runs, "source"))
     return _drop(store, run, idle, epoch) + _drop(store, run, bare, epoch)
+
+
+def _drop_evaluations(store: Store, now: datetime, keep_runs: timedelta, epoch: int | None) -> int:
+    """Quiet ones after a week, because there is one a rule every ten seconds; the others after their time."""
+    nothing = sa.and_(evaluation.c.outcome == "quiet", evaluation.c.transitions == 0)
+    week = _older(evaluation, evaluation.c.at, now - min(QUIET_FOR, keep_runs), "rule")
+    rest = _older(evaluation, evaluation.c.at, now - keep_runs, "rule")
+    return _drop(store, evaluation, sa.and_(nothing, week), epoch) + _drop(store, evaluation, rest, epoch)
 
 
 def _older(table: sa.Table, at: sa.Column[datetime], limit: datetime, group: str) -> sa.ColumnElement[bool]:

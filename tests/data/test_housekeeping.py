@@ -33,10 +33,10 @@ def add_run(store: Store, at: datetime, outcome: str, payload_id: int | None = N
         return write_run(connection, row)
 
 
-def add_evaluation(store: Store, at: datetime, rule: str = "r") -> None:
+def add_evaluation(store: Store, at: datetime, rule: str = "r", outcome: str = "fired") -> None:
     counts = {"watched": 1, "firing": 0, "unknown": 0, "transitions": 0, "seconds": 0.1}
     with store.write() as connection:
-        connection.execute(evaluation.insert().values(rule=rule, digest="d", at=at, outcome="quiet", **counts))
+        connection.execute(evaluation.insert().values(rule=rule, digest="d", at=at, outcome=outcome, **counts))
 
 
 def keys(store: Store, table: sa.Table) -> list[int]:
@@ -86,6 +86,15 @@ def test_other_runs(
     newest = add_run(store, now, "unchanged")
     keep(store, home, now)
     assert keys(store, run) == ([key, newest] if stays else [newest])
+
+
+def test_quiet_evaluations_go_after_a_week_and_others_stay(store: Store, home: Path, now: datetime) -> None:
+    for days, outcome in ((9, "quiet"), (9, "fired"), (8, "unknown"), (6, "quiet"), (0, "quiet")):
+        add_evaluation(store, now - timedelta(days=days), outcome=outcome)
+    assert keep(store, home, now)["evaluation"] == 1
+    with store.read() as connection:
+        kept = connection.execute(sa.select(evaluation.c.outcome).order_by(evaluation.c.at)).scalars().all()
+    assert kept == ["fired", "unknown", "quiet", "quiet"]
 
 
 def test_evaluations_go_after_their_time_but_the_newest_of_each_rule(store: Store, home: Path, now: datetime) -> None:
