@@ -67,7 +67,12 @@ def _credits(context: Context, t: Translate) -> Any:
     if not path.exists():
         return html.P(t("The base data has not been built: run make setup."), className="bad")
     entries = json.loads(path.read_text(encoding="utf-8"))
-    return html.Ul([html.Li([html.B(item["name"]), f" · {item['credit']} ({item['licence']})"]) for item in entries])
+    return html.Ul([_credit(item) for item in entries])
+
+
+def _credit(item: Mapping[str, str]) -> Any:
+    words = [html.B(item["name"]), f" · {item['credit']} ({item['licence']}), {item['version']}"]
+    return html.Li([*words, html.Br(), html.Span(item["note"], className="dim")] if item.get("note") else words)
 
 
 def register(_dash_app: Dash, _context: Context, _facts: FactReader) -> None:
