@@ -64,6 +64,8 @@ class Reading:
     quantity: str
     unit: str
     how: str  # such as "sum over 12 h, max over stations"
+    accumulate: str
+    window_s: float
     value: float | None
     at_most: float | None  # what the value cannot exceed where it is not known
     nothing: bool  # certainly nothing there, such as no earthquake
@@ -241,6 +243,8 @@ def _reading(compiled: Compiled, state: State, index: int, row: int, now: dateti
         quantity=item.quantity,
         unit=item.unit,
         how=how(item),
+        accumulate=item.accumulate,
+        window_s=item.window,
         value=value if np.isfinite(value) else None,
         at_most=limit if np.isfinite(limit) else None,
         nothing=value == -np.inf,

@@ -100,7 +100,9 @@
     const click = (id) => document.getElementById(id) && document.getElementById(id).click();
     if (press.key === "j") walk(1);
     else if (press.key === "k") walk(-1);
-    else if (press.key === "Escape") click("why-close");
+    else if (press.key === "Escape" && document.getElementById("why")) {
+      window.dash_clientside.set_props("chosen", { data: null }); // not a click: the panel may be renewed just then
+    }
     else if (press.key === "l") click("show-layers");
     else if (press.key === "m") { const map = document.querySelector("#map canvas"); if (map) map.focus(); }
     else if (press.key === "?") window.dash_clientside.set_props("keys", { opened: true });

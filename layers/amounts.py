@@ -12,6 +12,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 EDGE = timedelta(seconds=60)  # intervals may miss a window's edge, or each other, by this much
 
 
@@ -95,3 +98,32 @@ def cover(amounts: Sequence[Amount], start: datetime, end: datetime) -> list[Amo
         chain.append(best)
         at = best.end
     return chain
+
+
+def rolling_sums(at_s: NDArray[np.float64], amounts: NDArray[np.float64], window_s: float) -> NDArray[np.float64]:
+    """The amount in the window that ends at each report.
+
+    Parameters
+    ----------
+    at_s : ndarray, shape (n,)
+        Times of the reports, increasing. [s]
+    amounts : ndarray, shape (n,)
+        What fell since the report before; NaN is missing.
+    window_s : float
+        Length of the window, its beginning left out and its end included. [s]
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        NaN where an amount is missing in the window, or where it begins before the first report's own interval,
+        which is taken to be as long as the reports are usually apart.
+    """
+    if len(at_s) < 2:
+        return np.full(len(at_s), np.nan)
+    usual = float(np.median(np.diff(at_s)))
+    first = np.searchsorted(at_s, at_s - window_s, side="right")
+    total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(amounts, nan=0.0))])
+    gaps = np.concatenate([[0], np.cumsum(np.isnan(amounts))])
+    ends = np.arange(1, len(at_s) + 1)
+    whole = (at_s - window_s >= at_s[0] - usual) & (gaps[ends] == gaps[first])
+    return np.where(whole, total[ends] - total[first], np.nan)

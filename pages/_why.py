@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from dash import html
 from dash.development.base_component import Component
@@ -14,12 +16,13 @@ from alerts.why import Behind, Child, Comparison, Reading, RuleWhy, Threshold, W
 from data.model import Level
 from data.store.tables import observation
 from data.text import Translate
+from layers.amounts import rolling_sums
 from pages._chart import graph, series
 from pages._context import Context
 from pages._levels import chip, level_word, mark
 from pages._phrases import phrase
 from pages._places import names_above
-from pages._times import age, local, span
+from pages._times import living_age, local, span
 
 CHART_SPAN = timedelta(hours=72)
 CHART_POINTS = 2000
@@ -56,10 +59,10 @@ def _rule(rule: RuleWhy, context: Context, t: Translate, locale: str, now: datet
     unknown = rule.phase == "unknown"
     heading = [mark(Level.UNKNOWN if unknown else rule.level, t), " ", rule.title[locale]]
     said = t("Unknown, was {phase}").format(phase=t(rule.was)) if unknown else t(rule.phase)
-    since = f" · {t('since')} {age(rule.since, now, t)}" if rule.since else ""
+    since = [" · ", t("since"), " ", living_age(rule.since, now, t)] if rule.since else []
     parts: list[Any] = [
         html.H3(heading),
-        html.P([html.B(said), since, " · ", level_word(rule.level, t)]),
+        html.P([html.B(said), *since, " · ", level_word(rule.level, t)]),
         *[html.P(["⚠ ", _wanting(text, t)], className="bad") for text in rule.missing],
         *_readings(rule, context, t, now),
         _thresholds(rule, t),
@@ -78,7 +81,7 @@ def _readings(rule: RuleWhy, context: Context, t: Translate, now: datetime) -> l
             [
                 html.Td(phrase(reading.how, t)),
                 html.Td(_value(reading, t), className="number"),
-                html.Td(age(reading.observed_at, now, t)),
+                html.Td(living_age(reading.observed_at, now, t)),
                 html.Td(f"{reading.valid_share:.0%}"),
             ],
             title=phrase(reading.missing, t),
@@ -91,11 +94,17 @@ def _readings(rule: RuleWhy, context: Context, t: Translate, now: datetime) -> l
     )
     parts: list[Any] = [
         html.Div([t(shown.quantity.replace("_", " ")), " ", html.Span(_value(shown, t), className="value")]),
-        html.P([f"{local(shown.observed_at, context.settings.zone)} · {age(shown.observed_at, now, t)} · {limits}"],
-               className="dim"),
+        html.P(
+            [
+                local(shown.observed_at, context.settings.zone), " · ",
+                living_age(shown.observed_at, now, t), f" · {limits}",
+            ],
+            className="dim",
+        ),
         html.Table([head_row, *rows], className="inputs"),
     ]  # fmt: skip
-    behind = {(one.behind.kind, one.behind.source, one.behind.id): one for one in rule.readings if one.behind}
+    readings = [*rule.readings, shown]  # of several over one station the deciding one is drawn
+    behind = {(one.behind.kind, one.behind.source, one.behind.id): one for one in readings if one.behind}
     for reading in behind.values():
         assert reading.behind is not None
         parts.append(_behind(reading.behind, context, t, now))
@@ -129,7 +138,7 @@ def _value(reading: Reading, t: Translate) -> str:
 def _behind(behind: Behind, context: Context, t: Translate, now: datetime) -> Component:
     words: list[Any] = [behind.name or behind.id, f" · {behind.source}"]
     if behind.received_at:
-        words.append(f" · {t('received')} {age(behind.received_at, now, t)}")
+        words += [" · ", t("received"), " ", living_age(behind.received_at, now, t)]
     if behind.payload_id and current().may("payload.download"):
         words += [" · ", html.A(t("payload"), href=f"/api/payloads/{behind.payload_id}", download="")]
     return html.P(words, className="dim")
@@ -138,16 +147,41 @@ def _behind(behind: Behind, context: Context, t: Translate, now: datetime) -> Co
 def _station_chart(
     reading: Reading, behind: Behind, rule: RuleWhy, context: Context, t: Translate, now: datetime
 ) -> Component:
+    """What the rule looks at, over time: the station's readings, or their sums over the rule's window."""
     rows = station_rows(context, behind.source, behind.id, reading.quantity, now)
-    # thresholds are drawn only where they are in the quantity's own unit, not a difference to a stage or a sum
-    plain = reading.how.startswith("latest") and "less the station's" not in reading.how
-    limits = {
-        threshold.level: comparison.trigger
+    limits = _limits(reading, rule, rows)
+    if reading.accumulate == "sum":
+        rows = _sums(rows, reading.window_s)
+    return graph(series(rows, limits, unit=reading.unit, now=now, zone=context.settings.zone, t=t))
+
+
+def _sums(rows: list[Any], window_s: float) -> list[Any]:
+    """The same reports with the amount of the window that ends at each; missing where the window has a gap."""
+    at_s = np.array([row.observed_at.timestamp() for row in rows])
+    amounts = np.array([row.value if row.value is not None else np.nan for row in rows], dtype=np.float64)
+    return [
+        SimpleNamespace(observed_at=row.observed_at, value=None if np.isnan(total) else total, quality=row.quality)
+        for row, total in zip(rows, rolling_sums(at_s, amounts, window_s), strict=True)
+    ]
+
+
+def _limits(shown: Reading, rule: RuleWhy, rows: list[Any]) -> dict[Level, float]:
+    """Triggers to draw: of the input shown, and of inputs that are the same readings less a stage of the gauge."""
+    raw = {row.observed_at: row.value for row in rows if row.value is not None}
+    offsets: dict[str, float] = {}
+    for one in rule.readings:
+        if one.input == shown.input and "less the station's" not in one.how and one.accumulate in ("latest", "sum"):
+            offsets[one.input] = 0.0
+        elif "less the station's" in one.how and one.behind and shown.behind and one.behind.id == shown.behind.id:
+            level = raw.get(one.observed_at) if one.observed_at else None
+            if level is not None and one.value is not None:
+                offsets[one.input] = level - one.value  # the gauge's own stage
+    return {
+        threshold.level: comparison.trigger + offsets[comparison.input]
         for threshold in rule.thresholds
         for comparison in threshold.comparisons
-        if plain and comparison.input == reading.input
+        if comparison.input in offsets
     }
-    return graph(series(rows, limits, unit=reading.unit, now=now, zone=context.settings.zone, t=t))
 
 
 def station_rows(context: Context, source: str, station: str, quantity: str, now: datetime) -> list[Any]:
@@ -195,9 +229,9 @@ def _origin(rule: RuleWhy, t: Translate, locale: str, now: datetime) -> Componen
     words = [rule.authority[locale], " · ", source]
     if citation.get("house"):
         words += [" · ", t("house rule")]
-    evaluated = age(rule.evaluated_at, now, t)
+    evaluated = living_age(rule.evaluated_at, now, t)
     return html.P(
-        [*words, html.Br(), f"{rule.rule} {rule.version} · {rule.digest[:8]} · ", t("evaluated"), f" {evaluated}"],
+        [*words, html.Br(), f"{rule.rule} {rule.version} · {rule.digest[:8]} · ", t("evaluated"), " ", evaluated],
         className="dim",
     )
 

@@ -142,9 +142,9 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
         prevent_initial_call=True,
     )  # fmt: skip
     @needs("feeds.view")
-    def choose(rows: Any, clicks: list[int | None]) -> Any:
+    def choose(rows: Any, _clicks: list[int | None]) -> Any:
         if isinstance(ctx.triggered_id, dict):
-            return ctx.triggered_id["key"] if any(clicks) else no_update
+            return ctx.triggered_id["key"] if ctx.triggered[0]["value"] else no_update
         return rows[0]["key"] if rows else no_update
 
     dash_app.clientside_callback(
@@ -171,9 +171,9 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
         State("feed-chosen", "data"), prevent_initial_call=True,
     )  # fmt: skip
     @needs("feeds.operate")
-    def operate(clicks: list[int | None], key: Any) -> Any:
+    def operate(_clicks: list[int | None], key: Any) -> Any:
         person, trigger = current(), ctx.triggered_id
-        if not isinstance(trigger, dict) or not any(clicks) or key not in known:
+        if not isinstance(trigger, dict) or not ctx.triggered[0]["value"] or key not in known:
             return no_update
         now = context.clock()
         if trigger["action"] in _feed_actions.ACTIONS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -66,6 +67,7 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
             dcc.Store(id="chosen", data=chosen),
             dcc.Store(id="chosen-address"),
             dcc.Store(id="list-seen"),
+            dcc.Store(id="why-seen"),
             dcc.Interval(id="list-tick", interval=10_000),
             _keys(t),
         ],
@@ -114,32 +116,42 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
         prevent_initial_call=True,
     )
     @needs("watch.view")
-    def choose(event: Any, clicks: list[int | None], _close: int | None) -> Any:
+    def choose(event: Any, _clicks: list[int | None], _close: int | None) -> Any:
         trigger = ctx.triggered_id
+        pressed = bool(ctx.triggered and ctx.triggered[0]["value"])  # a row or panel made anew fires without a press
         if trigger == "why-close":
-            return None
+            return None if pressed else no_update
         if isinstance(trigger, dict):
-            return {"type": "region", "code": trigger["code"]} if any(clicks) else no_update
+            return {"type": "region", "code": trigger["code"]} if pressed else no_update
         if isinstance(event, dict) and event.get("type") in ("region", "event", "station", "warning"):
             return event
         return no_update
 
     @dash_app.callback(
-        Output("why", "children"), Output("side", "className"),
+        Output("why", "children"), Output("side", "className"), Output("why-seen", "data"),
         Input("chosen", "data"), Input("map-live", "data"), Input("list-tick", "n_intervals"),
+        State("why-seen", "data"),
     )  # fmt: skip
     @needs("watch.view")
-    def show_why(chosen: Any, _live: Any, _ticks: int | None) -> Any:
+    def show_why(chosen: Any, _live: Any, _ticks: int | None, seen: Any) -> Any:
+        """The panel, where it says something else than before, and once a minute."""
         if not isinstance(chosen, dict):
-            return [], "side"
+            return [], "side", None
+        now = context.clock()
+        said = [chosen, facts().version, int(now.timestamp() // 60)]
+        if seen == said:
+            return no_update, no_update, no_update
+        return why_of(chosen, now), "side explaining", said
+
+    def why_of(chosen: dict[str, Any], now: datetime) -> Any:
         locale = locale_of(context)
-        t, now = translator(locale), context.clock()
+        t = translator(locale)
         if chosen.get("type") == "region" and isinstance(chosen.get("code"), str):
             if context.regions.by_code(chosen["code"]) is None:
-                return _thing.thing({}, context, t, now), "side explaining"
+                return _thing.thing({}, context, t, now)
             why = explain(context.store, context.settings.base_dir, chosen["code"], now)
-            return _why.region(why, context, t, locale, now), "side explaining"
-        return _thing.thing(chosen, context, t, now), "side explaining"
+            return _why.region(why, context, t, locale, now)
+        return _thing.thing(chosen, context, t, now)
 
     @dash_app.callback(Output("map-command", "data"), Input("chosen", "data"), prevent_initial_call=True)
     @needs("watch.view")

@@ -127,6 +127,24 @@ def test_list_opens_the_why_and_the_map_goes_there(running: Running, chromium: A
     context.close()
 
 
+def test_address_opens_the_why_and_it_stays_open(running: Running, chromium: Any, index: RegionIndex) -> None:
+    site = Site(url=running.url, store=None, index=index, now=utc_now())  # type: ignore[arg-type]
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = site.watch(context)
+    running.sign_in(page)
+    until(page, "[...document.querySelectorAll('.side .row')].some(row => row.innerText.includes('Erqi'))")
+    page.goto(f"{running.url}/?region=CN-410103")
+    until(page, "document.querySelector('.why .chart .js-plotly-plot') !== null")
+    page.wait_for_timeout(12_000)  # longer than the panel's own rhythm
+    assert "Rainstorm, observed" in page.inner_text(".why")
+    assert page.url.split("#")[0].endswith("?region=CN-410103")
+    page.click("#why-close")
+    until(page, "document.querySelector('.why').innerText.trim() === ''")
+    assert "region=" not in page.url
+    assert site.complaints == []
+    context.close()
+
+
 def test_feeds_page_pauses_a_feed_and_says_who_did(running: Running, chromium: Any, index: RegionIndex) -> None:
     site = Site(url=running.url, store=None, index=index, now=utc_now())  # type: ignore[arg-type]
     context = chromium.new_context(viewport={"width": 390, "height": 844})
