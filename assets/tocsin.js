@@ -129,6 +129,18 @@
     }
   });
 
+  // Rows choose here and not through a server callback: Dash drops a press whose row was renewed in the meantime.
+  document.addEventListener("click", (press) => {
+    const side = press.target.closest && press.target.closest(".side");
+    if (!side) return;
+    if (press.target.closest("#why-close")) return window.dash_clientside.set_props("chosen", { data: null });
+    const row = press.target.closest('[id^="{"]');
+    const id = row && JSON.parse(row.id);
+    if (id && id.type === "region") {
+      window.dash_clientside.set_props("chosen", { data: { type: "region", code: id.code } });
+    }
+  });
+
   document.addEventListener("click", (press) => {
     const link = press.target.closest && press.target.closest("#language");
     if (!link) return;

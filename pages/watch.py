@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
 from access.guard import needs
 from alerts.why import explain
@@ -108,24 +108,12 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
             return no_update, no_update
         return _list.build(picture, context, translator(locale), locale), said
 
-    @dash_app.callback(
-        Output("chosen", "data"),
-        Input("map-event", "data"),
-        Input({"type": "region", "code": ALL, "place": ALL}, "n_clicks"),
-        Input("why-close", "n_clicks", allow_optional=True),
-        prevent_initial_call=True,
-    )
+    @dash_app.callback(Output("chosen", "data"), Input("map-event", "data"), prevent_initial_call=True)
     @needs("watch.view")
-    def choose(event: Any, _clicks: list[int | None], _close: int | None) -> Any:
-        trigger = ctx.triggered_id
-        pressed = bool(ctx.triggered and ctx.triggered[0]["value"])  # a row or panel made anew fires without a press
-        if trigger == "why-close":
-            return None if pressed else no_update
-        if isinstance(trigger, dict):
-            return {"type": "region", "code": trigger["code"]} if pressed else no_update
-        if isinstance(event, dict) and event.get("type") in ("region", "event", "station", "warning"):
-            return event
-        return no_update
+    def choose(event: Any) -> Any:
+        """What was clicked on the map; rows of the list choose in the browser (assets/tocsin.js)."""
+        known = isinstance(event, dict) and event.get("type") in ("region", "event", "station", "warning")
+        return event if known else no_update
 
     @dash_app.callback(
         Output("why", "children"), Output("side", "className"), Output("why-seen", "data"),
