@@ -14,10 +14,10 @@ from sqlalchemy.engine import Connection
 
 from data.model import Level
 from data.store.changes import read_changes, read_versions
+from data.store.incoming import InForce, in_force, read_live
 from data.store.leader import SILENT_AFTER
 from data.store.tables import (
     evaluation,
-    incoming_warning,
     leader,
     level_snapshot,
     notice,
@@ -73,7 +73,7 @@ class Facts:
     levels_at: datetime | None
     counts: dict[str, Any]
     proposals: Sequence[Any]
-    warnings: Sequence[Any]
+    warnings: Sequence[InForce]
     changes: Sequence[Any]
     notices: Sequence[Any]
     worst: Sequence[tuple[int, Level, bool]] = field(default=())  # (rid, level, also unknown), most severe first
@@ -199,27 +199,6 @@ def _rules(connection: Connection) -> list[RuleLine]:
     return lines
 
 
-def _warnings_in_force(connection: Connection, now: datetime) -> list[Any]:
-    """Warnings of others that are real, not replaced and not over, what ends first coming first."""
-    return list(
-        connection.execute(
-            sa.select(
-                incoming_warning.c.key,
-                incoming_warning.c.event,
-                incoming_warning.c.headline,
-                incoming_warning.c.level,
-                incoming_warning.c.area,
-                incoming_warning.c.sender,
-                incoming_warning.c.onset_at,
-                incoming_warning.c.expires_at,
-            )
-            .where(
-                incoming_warning.c.status == "Actual",
-                incoming_warning.c.message_type.in_(("Alert", "Update")),
-                incoming_warning.c.replaced_by.is_(None),
-                incoming_warning.c.expires_at > now,
-            )
-            .order_by(incoming_warning.c.expires_at)
-            .limit(500)
-        )
-    )
+def _warnings_in_force(connection: Connection, now: datetime) -> list[InForce]:
+    """Warnings of others that hold now, what ends first coming first."""
+    return sorted(in_force(read_live(connection, now), now), key=lambda one: one.ends_at)

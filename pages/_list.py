@@ -9,6 +9,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from data.model import Level
+from data.store.incoming import InForce
 from data.text import Translate
 from pages._changes import KINDS, sentence, where
 from pages._context import Context
@@ -34,7 +35,7 @@ def build(facts: Facts, context: Context, t: Translate, locale: str) -> list[Com
 
 def signature(facts: Facts) -> list[Any]:
     """What the list depends on besides the passing of time, which the browser counts itself."""
-    ended = sum(row.expires_at <= facts.now for row in facts.warnings)
+    ended = sum(one.ends_at <= facts.now for one in facts.warnings)
     lights = [line.light for line in facts.feeds]
     unknown = [[line.rule, line.unknown, line.outcome] for line in facts.rules_unknown]
     return [facts.version, len(facts.changes), ended, len(facts.warnings), lights, unknown]
@@ -148,7 +149,7 @@ def _feed_row(line: FeedLine, t: Translate) -> Component:
 
 def _next(facts: Facts, context: Context, t: Translate, locale: str) -> Component:
     rows = [_proposal_row(row, facts, context, t, locale) for row in facts.proposals]
-    rows += [_warning_row(row, facts, context, t) for row in facts.warnings]
+    rows += [_warning_row(one, facts, context, t) for one in facts.warnings]
     evaluated = len([line for line in facts.rules if line.at is not None])
     empty = t("No proposals and no warning in force. {n} rules evaluated, {bad} could not be.").format(
         n=evaluated, bad=len([line for line in facts.rules if line.outcome in ("unknown", "error")])
@@ -172,17 +173,14 @@ def _proposal_row(row: Any, facts: Facts, context: Context, t: Translate, locale
     )  # fmt: skip
 
 
-def _warning_row(row: Any, facts: Facts, context: Context, t: Translate) -> Component:
-    ends = age(row.expires_at, facts.now, t)
+def _warning_row(one: InForce, facts: Facts, context: Context, t: Translate) -> Component:
+    row = one.row
+    ends = t("No end given") if one.no_end_given else t("ends {when}").format(when=age(one.ends_at, facts.now, t))
     return html.Div(
         [
             html.Span(mark(Level(row.level), t), className="signs"),
             html.Span([row.headline or row.event], className="name"),
-            html.Span(
-                t("ends {when}").format(when=ends),
-                className="dim",
-                title=local(row.expires_at, context.settings.zone),
-            ),
+            html.Span(ends, className="dim", title=local(one.ends_at, context.settings.zone)),
             html.Span(f"{row.area} · {row.sender}", className="dim wide"),
         ],
         className="row flat",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from data.model import Level
+from data.store.incoming import InForce
 from data.text import translator
 from pages import _list
 from pages._facts import Facts, FeedLine, RuleLine
@@ -90,3 +91,12 @@ def test_list_names_places_in_the_reader_s_language_and_counts_the_rest(facts: F
     words = text_of(_list.build(replace(facts, worst=many), CONTEXT, translator("zh"), "zh"))
     assert "North 甲国" in words
     assert "还有 17 项" in words
+
+
+def test_list_shows_a_warning_that_gives_no_end(facts: Facts) -> None:
+    row = SimpleNamespace(level=3, headline="Gale", event="Gale", area="Strait", sender="met@example.org")
+    one = InForce(row=row, ends_at=facts.now + timedelta(hours=20), no_end_given=True, begins_later=False)
+    context: Any = SimpleNamespace(regions=REGIONS, settings=SimpleNamespace(zone=UTC))
+    words = text_of(_list.build(replace(facts, warnings=[one]), context, T, "en"))
+    assert "Gale No end given Strait · met@example.org" in words
+    assert _list.signature(replace(facts, warnings=[one]))[2] == 0
