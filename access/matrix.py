@@ -21,6 +21,7 @@ ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "app.load": EVERYONE,  # scripts, styles and the empty shell
         "account.self": EVERYONE,  # one's own password, signing out
         "watch.view": EVERYONE,
+        "plan.view": STAFF,  # heavy questions and exports: not for accounts that only look
         "about.view": EVERYONE,
         "feeds.view": EVERYONE,
         "feeds.operate": DUTY,  # run now, pause, switch on
