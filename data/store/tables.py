@@ -241,6 +241,7 @@ field_step = Table(
     _column("payload_id", Key, nullable=True),
     sa.UniqueConstraint("source", "quantity", "run_at", "valid_at", "accumulation_s", "grid"),
     Index(None, "quantity", "valid_at"),
+    Index(None, "quantity", "source", "accumulation_s", "grid", "valid_at"),  # a series in order of time
 )
 
 dataset = Table(
