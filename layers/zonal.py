@@ -310,7 +310,7 @@ def region_values(
     valid = weight > 0
     nothing = np.full(weight.shape, np.nan)
     if statistic == "percentile":
-        value = _percentiles(values, weights, percentile, by_area)
+        value = percentiles(values, weights, percentile, by_area=by_area)
     else:
         share = np.divide(over if statistic == "share_above" else total, weight, out=nothing.copy(), where=valid)
         value = {"sum": total, "max": highest, "min": lowest}.get(statistic, share)
@@ -349,26 +349,21 @@ def _row_weights(lat: Axis, by_area: bool) -> Axis:
     return np.asarray(-np.diff(np.sin(np.radians(edges))) / np.radians(-np.diff(edges)), np.float64)
 
 
-def _percentiles(
-    values: NDArray[np.float32], weights: Weights, percentile: float, by_area: bool
+def percentiles(
+    values: NDArray[np.float32],
+    weights: Weights,
+    percentile: float,
+    *,
+    by_area: bool = False,
+    people: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
-    flat, nx = values.ravel(), values.shape[1]
-    rows = _row_weights(weights.lat, by_area)
-    found = np.full(weights.rid.size, np.nan)
-    for region in range(weights.rid.size):
-        runs = slice(weights.run_at[region], weights.run_at[region + 1])
-        edge = slice(weights.edge_at[region], weights.edge_at[region + 1])
-        first, length = weights.run_first[runs].astype(np.int64), weights.run_length[runs]
-        inner = np.repeat(first - (np.cumsum(length) - length), length) + np.arange(length.sum())
-        cells = np.concatenate([inner, weights.edge_cell[edge]])
-        share = np.concatenate([np.ones(inner.size), weights.edge_weight[edge]]) * rows[cells // nx]
-        value = flat[cells]
-        valid = ~np.isnan(value)
-        if not valid.any():
-            continue
-        value, share = value[valid], share[valid]
-        order = np.argsort(value, kind="stable")
-        reached = np.cumsum(share[order])
-        target = percentile / 100.0 * reached[-1] * (1.0 - 1e-12)
-        found[region] = value[order][min(int(np.searchsorted(reached, target)), value.size - 1)]
-    return found
+    """(n,): the least value that at least this share [%] of a region's valid cells, or people, does not exceed."""
+    from layers.zonal_kernel import percentile_regions
+
+    more = np.empty(0) if people is None else people.ravel()
+    table: NDArray[np.float64] = percentile_regions(
+        np.ascontiguousarray(values, np.float32).ravel(), values.shape[1], weights.run_at, weights.run_first,
+        weights.run_length, weights.edge_at, weights.edge_cell, weights.edge_weight,
+        _row_weights(weights.lat, by_area), more, percentile / 100.0,
+    )  # fmt: skip
+    return table

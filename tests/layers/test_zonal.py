@@ -109,6 +109,32 @@ def test_percentile_of_equal_cells_equals_numpy() -> None:
     assert found.value[0] == np.nanpercentile(values, 90, method="inverted_cdf")
 
 
+@pytest.mark.parametrize("percentile", [0.0, 1.0, 50.0, 90.0, 99.9, 100.0])
+@pytest.mark.parametrize("decimals", [0, 7], ids=["many ties", "no ties"])
+def test_percentile_equals_sorting(percentile: float, decimals: int) -> None:
+    lon, lat = grid()
+    shapes = cells(60, (98.0, 33.0, 121.0, 51.0))
+    values = np.round(some_values((60, 80)), decimals)
+    frame = geopandas.GeoDataFrame(geometry=shapes, crs=4326)
+    table = exact_extract(
+        NumPyRasterSource(values, 100.0, 35.0, 120.0, 50.0), frame, ["values", "coverage"], output="pandas"
+    )
+    weights = build_weights(lon, lat, np.arange(len(shapes), dtype=np.int32), shapes)
+    found = region_values(field(values), weights, "percentile", percentile=percentile)
+    for region in range(len(shapes)):
+        value, share = (
+            np.ma.filled(np.ma.asarray(table[name][region], float), np.nan) for name in ("values", "coverage")
+        )
+        known = ~np.isnan(value)
+        if not known.any():
+            assert np.isnan(found.value[region])
+            continue
+        order = np.argsort(value[known])
+        reached = np.cumsum(share[known][order])
+        place = int(np.searchsorted(reached, percentile / 100 * reached[-1] * (1 - 1e-9)))
+        assert found.value[region] == value[known][order][min(place, known.sum() - 1)]
+
+
 def test_by_area_weighs_a_cell_as_on_a_sphere() -> None:
     lon, lat = grid(180, 2, west=0.0, north=90.0, step=1.0)
     values = np.repeat((np.abs(lat) < 30).astype(np.float32)[:, None], 2, axis=1)
