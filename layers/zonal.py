@@ -227,15 +227,24 @@ def _pack(parts: list[_Part], rids: NDArray[np.int32], areas: NDArray[np.float64
 
 def load_weights(home: Path, base_dir: Path, kinds: Collection[str], lon: Axis, lat: Axis) -> Weights:
     """Weights of all regions of some kinds on a grid; built once, kept under `weights/` in the home folder."""
-    stamp = (base_dir / "regions.parquet").stat()
-    base = _file_digest(base_dir / "regions.parquet", stamp.st_mtime_ns, stamp.st_size)
-    name = hashlib.sha256("/".join([str(FORMAT), base, *sorted(kinds)]).encode()).hexdigest()[:16]
-    path = home / "weights" / f"{grid_digest(lon, lat)}-{name}.npz"
+    path = weights_path(home, base_dir, kinds, grid_digest(lon, lat))
     if not path.exists():
         from data.regions import load_geometries
 
         write_durable(path, weights_to_bytes(build_weights(lon, lat, *load_geometries(base_dir, kinds))))
     return _read(path)
+
+
+def weights_path(home: Path, base_dir: Path, kinds: Collection[str], grid: str) -> Path:
+    """Where the weights of some kinds on a grid are kept once they are built."""
+    return home / "weights" / f"{grid}-{weights_name(base_dir, kinds)}.npz"
+
+
+def weights_name(base_dir: Path, kinds: Collection[str]) -> str:
+    """A name for the regions of some kinds: another one as soon as the base data are others."""
+    stamp = (base_dir / "regions.parquet").stat()
+    base = _file_digest(base_dir / "regions.parquet", stamp.st_mtime_ns, stamp.st_size)
+    return hashlib.sha256("/".join([str(FORMAT), base, *sorted(kinds)]).encode()).hexdigest()[:16]
 
 
 @lru_cache(maxsize=4)

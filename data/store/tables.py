@@ -244,6 +244,34 @@ field_step = Table(
     Index(None, "quantity", "source", "accumulation_s", "grid", "valid_at"),  # a series in order of time
 )
 
+# Where the region statistics of a step stand in the history file of its series.
+region_slot = Table(
+    "region_slot",
+    metadata,
+    _column("step_id", Key, ForeignKey("field_step.id", ondelete="CASCADE"), primary_key=True),
+    _column("regions", String(16)),  # which regions: of the base data at that time
+    _column("series", String(64)),  # hash of the series key: the name of the file
+    _column("slot", Integer),
+    sa.UniqueConstraint("regions", "series", "slot"),
+)
+
+# What was last made of which steps, or why nothing was: a derivation is done once for the same inputs.
+derivation = Table(
+    "derivation",
+    metadata,
+    _column("name", String(80), primary_key=True),
+    _column("source", String(80), primary_key=True),
+    _column("grid", String(64), primary_key=True),
+    _column("run_at", UtcTime, primary_key=True),
+    _column("valid_at", UtcTime, primary_key=True),
+    _column("version", Integer),
+    _column("inputs", Json),  # name of a need -> ids of steps
+    _column("step_ids", Json),  # quantity -> id; empty where nothing came of it
+    _column("note", Text),
+    _column("at", UtcTime),
+    Index(None, "valid_at"),
+)
+
 dataset = Table(
     "dataset",
     metadata,
