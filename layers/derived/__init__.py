@@ -1,0 +1,1 @@
+"""Quantities computed from stored ones: pure functions on arrays, one subject a module."""
