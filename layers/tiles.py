@@ -1,4 +1,4 @@
-"""Map tiles of a gridded field: an index gather from the right overview, a colour look-up, a PNG.
+"""Map tiles of a gridded field: an index gather from the right overview, a colour look-up, a picture.
 
 Pixels are web-mercator (EPSG:3857), XYZ scheme; the field is on a lon-lat grid, so that rows and columns of a tile
 are rows and columns of the field, found by two look-ups of 256 numbers.
@@ -20,6 +20,7 @@ from layers.ramps import Palette, palette
 SIZE = 256
 MAX_ZOOM = 22
 Sampling = Literal["nearest", "bilinear"]
+Picture = Literal["png", "webp"]
 
 
 def tile_lon_lat(z: int, x: int, y: int, size: int = SIZE) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -50,8 +51,9 @@ def render_tile(
     *,
     size: int = SIZE,
     sampling: Sampling = "nearest",
+    kind: Picture = "png",
 ) -> bytes:
-    """A PNG tile, or no bytes where the field has nothing to show.
+    """A picture tile, or no bytes where the field has nothing to show.
 
     Parameters
     ----------
@@ -67,18 +69,47 @@ def render_tile(
         Pixels of a side: 256, or 512 for @2x.
     sampling : {'nearest', 'bilinear'}
         How a pixel finds its value; classes must be nearest.
+    kind : {'png', 'webp'}
+        The format of the picture.
+    """
+    values = sample_tile(levels, lon, lat, z, x, y, size=size, sampling=sampling)
+    if values is None:
+        return b""
+    colours = ramp if isinstance(ramp, Palette) else palette(ramp)
+    index = colours.index(values)
+    return _picture(index, colours, kind) if index.any() else b""
+
+
+def sample_tile(
+    levels: Sequence[Any],
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    z: int,
+    x: int,
+    y: int,
+    *,
+    size: int = SIZE,
+    sampling: Sampling = "nearest",
+) -> NDArray[np.float32] | None:
+    """The values (size, size) of a tile's pixels, NaN where missing; None where the tile is outside the field.
+
+    Raises
+    ------
+    ValueError
+        If there is no such tile.
     """
     pixel_lon, pixel_lat = tile_lon_lat(z, x, y, size)
     columns, rows = fractional_column(lon, pixel_lon), fractional_row(lat, pixel_lat)
     across, down = ~np.isnan(columns), ~np.isnan(rows)
     if not across.any() or not down.any():
-        return b""
+        return None
     level = _level(levels, columns[across], rows[down])
+    found = _sample(levels[level], rows[down], columns[across], 2**level, sampling)
+    if across.all() and down.all():
+        return found
     values = np.full((size, size), np.nan, np.float32)
-    values[np.ix_(down, across)] = _sample(levels[level], rows[down], columns[across], 2**level, sampling)
-    colours = ramp if isinstance(ramp, Palette) else palette(ramp)
-    index = colours.index(values)
-    return _png(index, colours) if index.any() else b""
+    values[np.ix_(down, across)] = found
+    return values
 
 
 def _level(levels: Sequence[Any], columns: NDArray[np.float64], rows: NDArray[np.float64]) -> int:
@@ -121,12 +152,16 @@ def _window(
     return part, rows - r, columns - c
 
 
-def _png(index: NDArray[np.uint8], colours: Palette) -> bytes:
-    """An 8-bit palette PNG with colour 0 transparent: a third of the size and time of RGBA."""
+def _picture(index: NDArray[np.uint8], colours: Palette, kind: Picture) -> bytes:
+    """Colour numbers as a picture, colour 0 transparent; a PNG with a palette is a third of RGBA."""
     from PIL import Image
 
+    out = io.BytesIO()
+    if kind == "webp":
+        alpha = np.where(index > 0, 255, 0).astype(np.uint8)
+        Image.fromarray(np.dstack([colours.rgb[index], alpha])).save(out, "WEBP", lossless=True, method=0)
+        return out.getvalue()
     image = Image.frombytes("P", (index.shape[1], index.shape[0]), index.tobytes())
     image.putpalette(colours.rgb.tobytes())
-    out = io.BytesIO()
     image.save(out, "PNG", compress_level=1, transparency=0)
     return out.getvalue()
