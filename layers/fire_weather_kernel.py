@@ -19,7 +19,7 @@ def _compiled(function: Any) -> Any:
 
 
 @_compiled
-def fine_fuel_moisture(t: float, h: float, w: float, p: float, ffmc: float) -> float:
+def fine_fuel_moisture(t: float, h: float, w: float, p: float, ffmc: float) -> Any:
     """FFMC of today [1] from yesterday's (equations 1 to 10)."""
     m = 147.2 * (101.0 - ffmc) / (59.5 + ffmc)
     if p > 0.5:
@@ -48,7 +48,7 @@ def fine_fuel_moisture(t: float, h: float, w: float, p: float, ffmc: float) -> f
 
 
 @_compiled
-def duff_moisture(t: float, h: float, p: float, dmc: float, day_length: float) -> float:
+def duff_moisture(t: float, h: float, p: float, dmc: float, day_length: float) -> Any:
     """DMC of today [1] from yesterday's (equations 11 to 17)."""
     if p > 1.5:
         rain = 0.92 * p - 1.27
@@ -66,7 +66,7 @@ def duff_moisture(t: float, h: float, p: float, dmc: float, day_length: float) -
 
 
 @_compiled
-def drought(t: float, p: float, dc: float, factor: float) -> float:
+def drought(t: float, p: float, dc: float, factor: float) -> Any:
     """DC of today [1] from yesterday's (equations 18 to 23)."""
     if p > 2.8:
         rain = 0.83 * p - 1.27
@@ -75,14 +75,14 @@ def drought(t: float, p: float, dc: float, factor: float) -> float:
 
 
 @_compiled
-def initial_spread(w: float, ffmc: float) -> float:
+def initial_spread(w: float, ffmc: float) -> Any:
     """ISI [1] (equations 24 to 26)."""
     m = 147.2 * (101.0 - ffmc) / (59.5 + ffmc)
     return 19.1152 * math.exp(-0.1386 * m + 0.05039 * w) * (1.0 + m**5.31 / 4.93e7)
 
 
 @_compiled
-def build_up(dmc: float, dc: float) -> float:
+def build_up(dmc: float, dc: float) -> Any:
     """BUI [1] (equation 27)."""
     both = dmc + 0.4 * dc
     if both <= 0.0:
@@ -93,7 +93,7 @@ def build_up(dmc: float, dc: float) -> float:
 
 
 @_compiled
-def fire_weather(isi: float, bui: float) -> float:
+def fire_weather(isi: float, bui: float) -> Any:
     """FWI [1] (equations 28 to 30)."""
     depth = 0.626 * bui**0.809 + 2.0 if bui <= 80.0 else 1000.0 / (25.0 + 108.64 * math.exp(-0.023 * bui))
     scale = 0.1 * isi * depth
@@ -108,7 +108,8 @@ def advance(t: Any, h: Any, w: Any, p: Any, before: Any, band: Any, day_lengths:
     """
     for cell in range(len(t)):
         usable = (
-            -60.0 <= t[cell] <= 60.0 and 0.0 <= h[cell] <= 105.0 and 0.0 <= w[cell] <= 400.0 and 0.0 <= p[cell] <= 2000.0
+            -60.0 <= t[cell] <= 60.0 and 0.0 <= h[cell] <= 105.0
+            and 0.0 <= w[cell] <= 400.0 and 0.0 <= p[cell] <= 2000.0
             and 0.0 <= before[0, cell] <= 101.0 and 0.0 <= before[1, cell] <= 1e4 and 0.0 <= before[2, cell] <= 1e4
             and band[cell] >= 0
         )  # fmt: skip
