@@ -220,3 +220,10 @@ def _meridians(lon: float, lat: float) -> tuple[float, ...]:
         return (0.0,)
     wrapped = (lon + 180.0) % 360.0 - 180.0
     return (-180.0, 180.0) if wrapped == -180.0 else (wrapped,)
+
+
+def areas_near(base_dir: Path, kind: str, area: shapely.Geometry) -> tuple[Rids, NDArray[np.object_]]:
+    """The regions of a kind whose boxes meet an area, in order, and their areas; kept in memory by kind."""
+    held = _areas(base_dir, kind, (base_dir / "regions.parquet").stat().st_mtime_ns)
+    near = np.sort(held.tree.query(area))
+    return held.rids[near], held.geometries[near]
