@@ -132,7 +132,7 @@ def test_cool_air_is_felt_as_it_is() -> None:
 
 @given(st.floats(27, 50), st.floats(40, 100), st.floats(0, 10))
 def test_moister_air_never_feels_cooler(t: float, rh: float, more: float) -> None:
-    assert float(heat_index(t, min(100.0, rh + more))) >= float(heat_index(t, rh)) - 1.3  # the 85 % adjustment bends
+    assert float(heat_index(t, min(100.0, rh + more))) >= float(heat_index(t, rh)) - 1e-9
 
 
 @given(st.floats(-50, 5), st.floats(1.4, 26), st.floats(0, 1))
