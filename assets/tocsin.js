@@ -8,8 +8,8 @@
   function setMapTheme(scheme) {
     document.documentElement.dataset.theme = scheme;
     document.documentElement.dataset.agThemeMode = scheme; // what AG Grid follows
-    if (document.getElementById("map-command") !== null || document.querySelector("[data-tocsin-map]")) {
-      window.dash_clientside.set_props("map-command", { data: { type: "theme", value: scheme } });
+    for (const map of document.querySelectorAll("[data-tocsin-map]")) {
+      window.dash_clientside.set_props(`${map.id}-command`, { data: { type: "theme", value: scheme } });
     }
   }
 
@@ -104,7 +104,7 @@
       window.dash_clientside.set_props("chosen", { data: null }); // not a click: the panel may be renewed just then
     }
     else if (press.key === "l") click("show-layers");
-    else if (press.key === "m") { const map = document.querySelector("#map canvas"); if (map) map.focus(); }
+    else if (press.key === "m") { const map = document.querySelector("[data-tocsin-map] canvas"); if (map) map.focus(); }
     else if (press.key === "?") window.dash_clientside.set_props("keys", { opened: true });
     else return;
     press.preventDefault();

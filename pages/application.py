@@ -15,13 +15,13 @@ from access.people import current
 from data.settings import ROOT, Settings
 from data.store.engine import Store
 from data.text import translator
-from pages import about, feeds, watch
+from pages import about, feeds, plan, watch
 from pages._context import Context, FeedHealth, SourceManifest
 from pages._facts import FactReader
 from pages._locale import locale_of
 from pages._shell import shell, status
 
-PAGES = (watch, feeds, about)
+PAGES = (watch, plan, feeds, about)
 
 INDEX = """<!DOCTYPE html>
 <html lang="LANGUAGE">
@@ -37,6 +37,7 @@ FONTS = {
 }
 
 PRELOAD = '<link rel="modulepreload" href="/assets/vendor/map.mjs">'
+WITH_MAP = (watch.PATH, plan.PATH)
 
 
 class Application(Dash):
@@ -52,7 +53,7 @@ class Application(Dash):
         locale = locale_of(self.context)
         page: str = super().interpolate_index(**parts)
         page = page.replace("LANGUAGE", {"en": "en", "zh": "zh-Hans"}[locale], 1).replace("FONTS", FONTS[locale], 1)
-        return page.replace("PRELOAD", PRELOAD if request.path == watch.PATH else "", 1)
+        return page.replace("PRELOAD", PRELOAD if request.path in WITH_MAP else "", 1)
 
 
 def build_pages(
@@ -82,6 +83,11 @@ def build_pages(
     return dash_app
 
 
+def action_of_page(page: Any) -> str:
+    """The action that a page needs; every signed-in person may see those that name none."""
+    return str(getattr(page, "ACTION", "watch.view"))
+
+
 def _layout(context: Context) -> Any:
     locale = locale_of(context)
     return shell(
@@ -89,7 +95,7 @@ def _layout(context: Context) -> Any:
         locale,
         str(context.settings.zone),
         current().email,
-        [(page.PATH, page.TITLE) for page in PAGES],
+        [(page.PATH, page.TITLE) for page in PAGES if current().may(action_of_page(page))],
     )
 
 
@@ -100,6 +106,8 @@ def _register_frame(dash_app: Dash, context: Context, facts: FactReader) -> None
         t = translator(locale_of(context))
         asked = dict(parse_qsl((search or "").removeprefix("?")))
         for page in PAGES:
+            if pathname == page.PATH and not current().may(action_of_page(page)):
+                return html.Div([html.H1(t("This account may not open this page."))], className="prose")
             if pathname == page.PATH:
                 return page.layout(context, t, locale_of(context), asked)
         return html.Div([html.H1(t("No such page")), dcc.Link(t("Watch"), href="/")], className="prose")

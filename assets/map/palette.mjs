@@ -59,8 +59,10 @@ export function levelKey(/** @type {number} */ level) {
   return level === UNKNOWN ? 'unknown' : LEVEL_KEYS[level];
 }
 
-/** The theme that applies: what was asked for, else what the browser prefers. */
+/** The theme that applies: what was asked for, else what the page around it has, else what the browser prefers. */
 export function pickTheme(/** @type {string | undefined} */ wished) {
   if (wished === 'light' || wished === 'dark') return wished;
+  const page = document.documentElement.dataset.theme;
+  if (page === 'light' || page === 'dark') return page;
   return matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
 }
