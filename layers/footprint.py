@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from data.errors import LayerError
 
-MOST_VERTICES = 500_000
+MOST_VERTICES = 1_000_000
 LONGEST_EDGE = 0.05  # degrees: longer edges get vertices between, so that they stay straight on the map
+PLAIN_EDGE = 90.0  # degrees: edges that are long on purpose get vertices, so that nothing takes them the short way
 Shape = Any  # a shapely geometry
 
 
@@ -107,9 +108,11 @@ def _mended(shape: Shape, notes: list[Note]) -> Shape:
 
     from data.antimeridian import cut, valid_polygons
 
+    if shape.geom_type in ("Polygon", "MultiPolygon") and shape.is_valid and not _wide(shape):
+        return shape
     areas = [part for member in shapely.get_parts(shape) for part in shapely.get_parts(member)]
     areas = [part for part in areas if part.geom_type == "Polygon" and not part.is_empty]
-    if any(_turns(ring) for part in areas for ring in shapely.get_rings(part)):
+    if any(_wide(part) for part in areas):
         notes.append(Note(SHORT_WAY))
         return cut(shapely.MultiPolygon(areas))
     if not all(part.is_valid for part in areas):
@@ -117,12 +120,12 @@ def _mended(shape: Shape, notes: list[Note]) -> Shape:
     return shapely.union_all([valid_polygons(part) for part in areas])
 
 
-def _turns(ring: Shape) -> bool:
+def _wide(area: Shape) -> bool:
     """Whether an edge spans more than half a turn, other than one along the whole width of the map."""
     import shapely
 
-    points = shapely.get_coordinates(ring)
-    long = np.abs(np.diff(points[:, 0])) > 180.0
+    points, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(area)), return_index=True)
+    long = (np.abs(np.diff(points[:, 0])) > 180.0) & (np.diff(ring) == 0)
     whole = (np.abs(points[:-1, 0]) == 180.0) & (np.abs(points[1:, 0]) == 180.0)
     return bool((long & ~whole).any())
 
@@ -157,7 +160,7 @@ def footprint_of_regions(base_dir: Path, rids: Sequence[int] | NDArray[np.int32]
     if not wanted.size or wanted[0] < 0 or wanted[-1] >= len(index):
         raise LayerError("choose regions that exist")
     found, shapes = load_geometries(base_dir, sorted(set(index.kind[wanted].tolist())))
-    return shapely.union_all(shapes[np.isin(found, wanted)])
+    return shapely.segmentize(shapely.union_all(shapes[np.isin(found, wanted)]), PLAIN_EDGE)
 
 
 def densify(shapes: Any) -> Any:

@@ -248,7 +248,7 @@ def survey(key: str, shapes: Any, **columns: Any) -> SurveyTable:
 
 def test_surveyed_objects_are_counted_by_kind_and_exactly(store: Store, home: Path) -> None:
     rng = np.random.default_rng(5)
-    x, y = rng.uniform(112.5, 115, 120_000), rng.uniform(33.8, 35.6, 120_000)
+    x, y = rng.uniform(112.5, 115, 52_000), rng.uniform(33.8, 35.6, 52_000)
     kinds = np.where(rng.random(x.size) < 0.3, "bridge", "shelter")
     lines = [shapely.LineString([(112, 34.5), (116, 34.5)]), shapely.LineString([(100, 10), (101, 10)])]
     far = shapely.points(np.arange(5.0), np.arange(5.0))
