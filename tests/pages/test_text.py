@@ -30,7 +30,8 @@ def literals(path: Path) -> Iterator[str]:
 
 def messages() -> set[str]:
     """All that the pages say: literals, and the tables whose words pass through `t`."""
-    found = {text for path in (ROOT / "pages").glob("*.py") for text in literals(path)}
+    modules = (*(ROOT / "pages").glob("*.py"), *(ROOT / "layers").rglob("*.py"))
+    found = {text for path in modules for text in literals(path)}
     tables = [
         *KINDS.values(),
         *CAUSES.values(),
