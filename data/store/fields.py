@@ -1,6 +1,6 @@
 """The field archive: one Zarr group per step, written once, with overviews for the map; a row says what it is.
 
-    fields/<quantity>/<grid>/<valid time>_<digest>/   a Zarr group: arrays 0, 1, 2... (0 is full size), lon, lat
+    fields/<quantity>/<grid>/<valid time>_<digest>/   a Zarr group, see `data.store.field_files`
 
 A group appears by a rename, complete or not at all. Groups that no row names are left by a kill between `prepare` and
 `put`, or by `trim`; `clean` removes them.
@@ -9,14 +9,9 @@ A group appears by a rename, complete or not at all. Groups that no row names ar
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +20,19 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from data.errors import StoreError
-from data.grid import bounds_of, grid_digest, segments
+from data.grid import bounds_of, grid_digest
 from data.model import FieldStep
 from data.store.changes import note_change
 from data.store.engine import Store
+from data.store.field_dataset import open_dataset
+from data.store.field_files import FOLDER, StepArray, open_step, overviews, safe_name, write_group
 from data.store.sink import Counts, PutContext
 from data.store.tables import field_step
 
-CHUNK = 512
-SMALLEST = 256  # no overview of a field that is already this small
-FOLDER = "fields"
+__all__ = [
+    "FOLDER", "FieldSink", "StepArray", "clean", "find_step", "find_steps", "open_dataset", "open_step", "overviews",
+    "roll", "step_id", "trim", "values_digest",
+]  # fmt: skip
 IDENTITY = ("source", "quantity", "run_at", "valid_at", "accumulation_s", "grid")
 
 
@@ -48,20 +45,17 @@ class FieldSink:
 
     def _prepare(self, context: PutContext, step: FieldStep) -> dict[str, Any]:
         values = np.ascontiguousarray(step.values, np.float32)
-        digest = values_digest(values)
-        grid = grid_digest(step.lon, step.lat)
-        stamp = f"{step.valid_at:%Y%m%dT%H%M%SZ}_{digest[:20]}"
-        relative = f"{_safe(step.quantity)}/{grid}/{stamp}"
-        _write_group(context.home / FOLDER / relative, step, values)
         west, south, east, north = bounds_of(step.lon, step.lat)
         row = {
             "source": context.source, "quantity": step.quantity, "run_at": step.run_at, "valid_at": step.valid_at,
-            "forecast": step.forecast, "accumulation_s": step.accumulation_s, "unit": step.unit, "grid": grid,
-            "digest": digest, "store": relative, "index": 0, "west": west, "south": south, "east": east,
-            "north": north, "missing_share": float(np.isnan(values).mean()), "attributes": dict(step.attributes),
-            "received_at": context.received_at,
+            "forecast": step.forecast, "accumulation_s": step.accumulation_s, "unit": step.unit,
+            "grid": grid_digest(step.lon, step.lat), "digest": values_digest(values), "index": 0, "west": west,
+            "south": south, "east": east, "north": north, "missing_share": float(np.isnan(values).mean()),
+            "attributes": {**step.attributes, **extremes(values)}, "received_at": context.received_at,
         }  # fmt: skip
-        return {"id": step_id(row), **row}
+        name = group_name(row)
+        write_group(context.home / FOLDER / name, step, values)
+        return {"id": step_id(row), "store": name, **row}
 
     def put(self, connection: Connection, context: PutContext, prepared: list[dict[str, Any]]) -> Counts:
         """Insert new steps and replace corrected ones; one change line for each quantity that moved."""
@@ -90,13 +84,29 @@ class FieldSink:
         return True
 
 
+def extremes(values: NDArray[np.float32]) -> dict[str, float | None]:
+    """The smallest and largest value that is there."""
+    finite = values[np.isfinite(values)]
+    return {"low": float(finite.min()), "high": float(finite.max())} if finite.size else {"low": None, "high": None}
+
+
 def step_id(row: Mapping[str, Any]) -> int:
     """A number made of what a step is and holds: tiles are cached for ever under it, so none is ever given twice.
 
     48 bits: whole in JavaScript, and one in a million to meet its like among 24,000 steps.
     """
+    return int.from_bytes(_fingerprint(row).digest()[:6], "big")
+
+
+def group_name(row: Mapping[str, Any]) -> str:
+    """The folder of a step: equal values of another run or unit are another group, since their metadata differ."""
+    stamp = f"{row['valid_at']:%Y%m%dT%H%M%SZ}_{_fingerprint(row, row['unit']).hexdigest()[:20]}"
+    return f"{safe_name(row['quantity'])}/{row['grid']}/{stamp}"
+
+
+def _fingerprint(row: Mapping[str, Any], *more: str) -> Any:
     words = [row[name].isoformat() if isinstance(row[name], datetime) else str(row[name]) for name in IDENTITY]
-    return int.from_bytes(hashlib.sha256("\n".join([*words, row["digest"]]).encode()).digest()[:6], "big")
+    return hashlib.sha256("\n".join([*words, row["digest"], *more]).encode())
 
 
 def values_digest(values: NDArray[np.float32]) -> str:
@@ -106,154 +116,6 @@ def values_digest(values: NDArray[np.float32]) -> str:
         block = values[start : start + 512]
         fingerprint.update(np.where(np.isnan(block), np.float32(np.nan), block).astype("<f4").tobytes())
     return fingerprint.hexdigest()
-
-
-def _safe(name: str) -> str:
-    """A quantity as a folder name."""
-    return re.sub(r"[^a-z0-9_.-]+", "_", name.lower()).lstrip(".")[:100] or "field"
-
-
-def _write_group(target: Path, step: FieldStep, values: NDArray[np.float32]) -> None:
-    """Write a step beside its place and rename it there; one that exists is touched, so that `clean` waits."""
-    import zarr
-
-    if target.exists():
-        os.utime(target)
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".partial-"))
-    try:
-        group = zarr.open_group(partial, mode="w", zarr_format=3)
-        categorical = bool(step.attributes.get("categorical"))
-        for level, array in enumerate(overviews(values, categorical, seamless=len(segments(step.lon)) == 1)):
-            _write_array(group, str(level), array)
-        for name, axis in (("lon", step.lon), ("lat", step.lat)):
-            group.create_array(name, data=np.asarray(axis, np.float64), chunks=(axis.size,), compressors=None)
-        times = {"valid_at": step.valid_at.isoformat(), "run_at": step.run_at.isoformat()}
-        group.attrs.update({"Conventions": "CF-1.12", "quantity": step.quantity, "units": step.unit, **times})
-        _sync(partial)
-        try:
-            partial.rename(target)
-        except OSError:
-            if not target.exists():
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    _sync_folder(target.parent)
-
-
-def _write_array(group: Any, name: str, values: NDArray[np.float32]) -> None:
-    """One chunked array in one file: a shard over all chunks, so that a step is a handful of files."""
-    from zarr.codecs import BloscCodec
-
-    chunk = tuple(min(CHUNK, length) for length in values.shape)
-    shard = tuple(-(-length // size) * size for length, size in zip(values.shape, chunk, strict=True))
-    array = group.create_array(
-        name,
-        shape=values.shape,
-        dtype="float32",
-        chunks=chunk,
-        shards=shard,
-        fill_value=np.nan,
-        compressors=BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle", typesize=4),
-        dimension_names=("lat", "lon"),
-    )
-    array[:] = values
-
-
-def overviews(values: NDArray[np.float32], categorical: bool, *, seamless: bool = True) -> list[NDArray[np.float32]]:
-    """The field and its halvings: means of what is there in 2 x 2 cells, or the first of them for classes.
-
-    A cell of an overview is missing only where all four are; a grid with a seam has none, because its neighbours in
-    the array are not neighbours on the ground.
-    """
-    levels = [values]
-    while seamless and max(levels[-1].shape) > SMALLEST:
-        levels.append(_halve(levels[-1], categorical))
-    return levels
-
-
-def _halve(values: NDArray[np.float32], categorical: bool) -> NDArray[np.float32]:
-    if categorical:
-        return np.ascontiguousarray(values[::2, ::2])
-    height, width = (-(-length // 2) for length in values.shape)
-    total, count = np.zeros((height, width), np.float32), np.zeros((height, width), np.uint8)
-    for row in (0, 1):
-        for column in (0, 1):
-            part = values[row::2, column::2]
-            valid = ~np.isnan(part)
-            area = (slice(0, part.shape[0]), slice(0, part.shape[1]))
-            total[area] += np.where(valid, part, np.float32(0))
-            count[area] += valid
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(total / count, np.float32)
-
-
-def _sync(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    for path in (*(item for item in folder.rglob("*") if item.is_dir()), folder):
-        _sync_folder(path)
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@dataclass(frozen=True, eq=False)
-class StepArray:
-    """A stored step, read chunk by chunk as it is asked for."""
-
-    row: Any  # of field_step
-    group: Any  # zarr.Group
-
-    @cached_property
-    def lon(self) -> NDArray[np.float64]:
-        return np.asarray(self.group["lon"][:], np.float64)
-
-    @cached_property
-    def lat(self) -> NDArray[np.float64]:
-        return np.asarray(self.group["lat"][:], np.float64)
-
-    @cached_property
-    def levels(self) -> tuple[Any, ...]:
-        """The Zarr arrays, full size first; each next one has half the rows and columns."""
-        found: list[Any] = []
-        while str(len(found)) in self.group:
-            found.append(self.group[str(len(found))])
-        return tuple(found)
-
-    @property
-    def values(self) -> NDArray[np.float32]:
-        """The whole field at full size (ny, nx); read each time it is asked for."""
-        return np.asarray(self.levels[0][:], np.float32)
-
-    @property
-    def valid_at(self) -> datetime:
-        at: datetime = self.row.valid_at
-        return at
-
-
-def open_step(home: Path, row: Any) -> StepArray:
-    """The arrays of a row of `field_step`.
-
-    Raises
-    ------
-    StoreError
-        If the group is not there.
-    """
-    import zarr
-
-    try:
-        return StepArray(row, zarr.open_group(home / FOLDER / row.store, mode="r", zarr_format=3))
-    except FileNotFoundError:
-        raise StoreError(f"field step {row.store} is not in the archive") from None
 
 
 def find_step(connection: Connection, step_id: int) -> sa.Row[Any] | None:

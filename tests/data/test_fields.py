@@ -76,6 +76,8 @@ def test_step_comes_back_as_it_went_in(store: Store, home: Path, now: datetime) 
     assert row.missing_share == pytest.approx(5 / 600)
     assert (row.west, row.north) == pytest.approx((99.99, 40.01))
     assert (row.unit, row.accumulation_s, row.received_at, row.payload_id) == ("mm", 3600, now, 1)
+    spread = {"low": np.nanmin(made.values), "high": np.nanmax(made.values)}
+    assert row.attributes == {"title": "rain", **spread}
 
 
 def test_second_identical_run_changes_nothing(store: Store, home: Path, now: datetime) -> None:
@@ -104,6 +106,13 @@ def test_equal_values_at_other_times_are_other_steps(store: Store, home: Path) -
     with store.read() as connection:
         rows = find_steps(connection)
     assert [row.valid_at for row in rows] == [VALID_AT + timedelta(hours=1), VALID_AT]
+
+
+def test_step_without_any_value_has_no_extremes(store: Store, home: Path) -> None:
+    keep(store, home, step(size=16, values=np.full((16, 16), np.nan, np.float32)))
+    with store.read() as connection:
+        (row,) = find_steps(connection)
+    assert (row.missing_share, row.attributes["low"], row.attributes["high"]) == (1.0, None, None)
 
 
 def test_find_steps_by_time_and_source(store: Store, home: Path) -> None:
@@ -142,10 +151,10 @@ def test_prepared_group_that_exists_is_touched(store: Store, home: Path) -> None
 
 
 def test_failed_write_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_folder: Path) -> None:
+    def full(_path: Path, _body: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("data.store.fields._sync", full)
+    monkeypatch.setattr("data.store.field_files.write_file", full)
     context = PutContext(source="grid_files", payload_id=1, received_at=VALID_AT, home=home)
     with pytest.raises(OSError, match="No space"):
         FieldSink().prepare(context, [step()])
