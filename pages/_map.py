@@ -124,6 +124,8 @@ def words(t: Translate) -> dict[str, str]:
         "layer_warnings": t("Warnings of other services"),
         "layer_field": t("Gridded data"),
         "layer_survey": t("Survey"),
+        "layer_choropleth": t("Regions by value"),
+        "not_listed": t("Not in the table"),
         "level_red": t("Red, extreme"),
         "level_orange": t("Orange, severe"),
         "level_yellow": t("Yellow, moderate"),

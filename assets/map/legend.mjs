@@ -1,6 +1,7 @@
 /** The legend: for each visible layer its unit, data time, received time and age. Nothing lies over it. */
 
 import {LEVEL_KEYS, UNKNOWN} from './palette.mjs';
+import {background} from './ramp.mjs';
 import {shapeElement} from './shapes.mjs';
 import {make} from './words.mjs';
 
@@ -19,7 +20,7 @@ export class Legend {
 
   draw() {
     const sections = [];
-    for (const layer of this.view.data) {
+    for (const layer of [...this.view.data, this.view.choropleth]) {
       const facts = layer.visible ? layer.legend() : null;
       if (facts) sections.push(this.section(layer, facts));
     }
@@ -85,14 +86,10 @@ export class Legend {
     return row;
   }
 
-  /** @param {{stops: {value: number, colour: string}[], kind: string}} ramp */
+  /** @param {import('./ramp.mjs').Ramp} ramp */
   ramp({stops, kind}) {
     const bar = make('div', 'map-legend-ramp');
-    const part = 100 / stops.length;
-    const colours = stops.map(({colour}, i) => kind === 'continuous'
-      ? `${colour} ${(i * 100) / Math.max(1, stops.length - 1)}%`
-      : `${colour} ${i * part}% ${(i + 1) * part}%`);
-    bar.style.background = `linear-gradient(to right, ${colours.join(', ')})`;
+    bar.style.background = background({stops, kind});
     const shown = stops.length > 7 ? stops.filter((_, i) => i % Math.ceil(stops.length / 6) === 0 || i === stops.length - 1) : stops;
     const labels = make('div', 'map-legend-values', ...shown.map(({value}) => make('span', '', this.view.words.number.format(value))));
     return make('div', '', bar, labels);

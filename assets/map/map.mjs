@@ -2,9 +2,12 @@
 
 import {Announcer} from './announce.mjs';
 import {Base} from './base.mjs';
+import {Choropleth} from './choropleth.mjs';
+import {Draw} from './draw.mjs';
 import {Events} from './events.mjs';
 import {Field} from './field.mjs';
 import {fontFaces} from './fonts.mjs';
+import {Footprint} from './footprint.mjs';
 import {addKeys} from './keyboard.mjs';
 import {Legend} from './legend.mjs';
 import {Live} from './live.mjs';
@@ -59,13 +62,16 @@ export class MapView {
     this.warnings = new Warnings(this);
     this.field = new Field(this);
     this.survey = new Survey(this);
+    this.choropleth = new Choropleth(this);
+    this.footprint = new Footprint(this);
+    this.draw = new Draw(this);
     /** Layers that hold data, in the order of the legend. */
     this.data = [this.regions, this.field, this.warnings, this.stations, this.events, this.survey];
     /** @type {Record<string, string | number>} versions shown, by topic */
     this.versions = {};
     /** @type {Record<string, any>} */
     this.timings = {};
-    this.style = new Style([this.base, ...this.data]);
+    this.style = new Style([this.base, ...this.data, this.choropleth, this.footprint]);
     /** Why what is shown may no longer hold; empty while it does. */
     this.blind = '';
     this.evaluatedAt = null;
@@ -275,10 +281,11 @@ export class MapView {
 
   /** The topmost thing at a point: points before areas, areas before regions. */
   at(/** @type {{x: number, y: number}} */ {x, y}) {
-    for (const layer of [this.events, this.stations, this.survey, this.warnings, this.regions]) {
+    const areas = /** @type {any[]} */ ([this.regions, this.choropleth, this.warnings]);
+    for (const layer of [this.events, this.stations, this.survey, this.warnings, this.choropleth, this.regions]) {
       const layers = layer.hitLayers().filter((id) => this.map.getLayer(id));
       if (!layers.length) continue;
-      const reach = layer === this.regions || layer === this.warnings ? 0 : 4;
+      const reach = areas.includes(layer) ? 0 : 4;
       const box = reach ? [[x - reach, y - reach], [x + reach, y + reach]] : [x, y];
       const [feature] = this.map.queryRenderedFeatures(box, {layers});
       if (feature) return {layer, feature};
@@ -298,7 +305,7 @@ export class MapView {
 
   showTip(/** @type {{x: number, y: number}} */ point) {
     const found = this.at(point);
-    this.regions.hover(found?.layer === this.regions ? found.feature.id : -1);
+    this.regions.hover(found && this.isRegion(found.layer) ? found.feature.id : -1);
     this.map.getCanvas().style.cursor = found ? 'pointer' : '';
     this.tip.hidden = !found;
     if (!found) return;
@@ -313,6 +320,10 @@ export class MapView {
     this.tip.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, top)}px)`;
   }
 
+  isRegion(/** @type {any} */ layer) {
+    return layer === this.regions || layer === this.choropleth;
+  }
+
   leave() {
     this.pointer = null;
     this.tip.hidden = true;
@@ -321,9 +332,10 @@ export class MapView {
 
   /** Choose what is at a point. */
   pick(/** @type {{x: number, y: number}} */ point, /** @type {{lng: number, lat: number}} */ {lng, lat}) {
+    if (this.draw.active) return;
     const found = this.at(point);
     if (!found) return;
-    if (found.layer === this.regions) this.regions.select(found.feature.id);
+    if (this.isRegion(found.layer)) this.regions.select(found.feature.id);
     this.emit({...found.layer.message(found.feature), lon: lng, lat});
   }
 
@@ -374,6 +386,9 @@ export class MapView {
       this.field.opacity = command.opacity ?? this.field.opacity;
       this.field.show(command.step);
     } else if (command.type === 'survey') this.survey.show(command.dataset);
+    else if (command.type === 'draw') this.draw.start(command.mode);
+    else if (command.type === 'footprint') this.footprint.show(command.geometry);
+    else if (command.type === 'choropleth') this.choropleth.show(command.kind, command.url);
     else if (command.type === 'table') this.showTable(Boolean(command.value));
     else if (command.type === 'focus') this.map?.getCanvas().focus();
   }

@@ -1,0 +1,33 @@
+/** The outline of an area that the page speaks of: a drawn polygon, a level's regions, an isoline. */
+
+const EMPTY = {type: 'FeatureCollection', features: []};
+
+export class Footprint {
+  constructor(/** @type {import('./map.mjs').MapView} */ view) {
+    this.view = view;
+    /** @type {any} */
+    this.data = EMPTY;
+  }
+
+  sources() {
+    return {footprint: {type: 'geojson', data: EMPTY}};
+  }
+
+  /** @param {import('./palette.mjs').Palette} palette */
+  layers(palette) {
+    const common = {source: 'footprint', layout: {'line-join': 'round'}};
+    return [
+      {
+        slot: 45, id: 'footprint-halo', type: 'line', ...common,
+        paint: {'line-color': palette.halo, 'line-width': 6, 'line-opacity': 0.8},
+      },
+      {slot: 46, id: 'footprint', type: 'line', ...common, paint: {'line-color': palette.ink, 'line-width': 2.5}},
+    ];
+  }
+
+  /** Show the outline of a GeoJSON geometry; none clears. */
+  show(/** @type {any} */ geometry) {
+    this.data = geometry ? {type: 'FeatureCollection', features: [{type: 'Feature', geometry, properties: {}}]} : EMPTY;
+    this.view.setData('footprint', this.data);
+  }
+}
