@@ -17,7 +17,8 @@
       set("plan-region", { data: message.code });
       set("plan-grid", { selectedRows: { ids: [message.code] }, scrollTo: { rowId: message.code, rowPosition: "middle" } });
     } else if (message.type === "polygon") {
-      set("plan-area", { data: message.geometry || null });
+      set("plan-area", { data: message.geometry ? { kind: "drawn", geometry: message.geometry } : null });
+      if (window.innerWidth <= 800) set("plan", { "data-view": "results" });
     }
     return none();
   }
@@ -41,7 +42,23 @@
   }
 
   const DEFAULTS = { show: "value", statistic: "mean", tab: "ranking", paint: "regions" };
-  const NAMES = ["series", "show", "kind", "statistic", "above", "people", "time", "region", "tab", "paint"];
+  const NAMES = ["series", "show", "kind", "statistic", "above", "people", "time", "region", "tab", "paint", "area"];
+
+  const MOST_CORNERS = 60; // as in pages/_plan_state.py
+
+  /** A drawn area as corners, where a link can carry it. */
+  function outline(area) {
+    const rings = area && area.kind === "drawn" && area.geometry.type === "Polygon" ? area.geometry.coordinates : [];
+    if (rings.length !== 1 || rings[0].length - 1 > MOST_CORNERS) return "";
+    return rings[0].slice(0, -1).map(([lon, lat]) => `${+lon.toFixed(4)},${+lat.toFixed(4)}`).join(";");
+  }
+
+  /** Draw on the map; on a narrow screen the map comes forward first. */
+  function draw() {
+    const wished = window.dash_clientside.callback_context.triggered_id === "plan-draw";
+    if (wished && window.innerWidth <= 800) set("plan", { "data-view": "map" });
+    return { type: "draw", mode: wished ? "polygon" : "none" };
+  }
 
   /** Everything chosen stands in the address, so that a link shows the same; the map keeps its view after the #. */
   function address(...values) {
@@ -51,6 +68,9 @@
     delete state.time;
     state.people = state.people ? "1" : "";
     state.step = time && !time.latest ? time.step : "";
+    const area = state.area;
+    state.area = outline(area);
+    state.reach = area && area.kind !== "drawn" ? `${area.kind}:${area.value}` : "";
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(state)) {
       if (value !== null && value !== undefined && value !== "" && value !== DEFAULTS[name]) query.set(name, value);
@@ -69,6 +89,6 @@
   };
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    tocsin_plan: { event, choose, filter, pane, address },
+    tocsin_plan: { event, choose, filter, pane, draw, address },
   });
 })();

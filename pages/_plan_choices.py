@@ -107,19 +107,28 @@ def show_options(chosen: Series | None, series: Sequence[Series], t: Translate) 
 def return_years(chosen: Series, series: Sequence[Series]) -> set[int]:
     """The return periods of which the archive has maps for a series."""
     levels = [(LEVEL.match(one.key.quantity), one) for one in series]
-    return {int(found["years"]) for found, one in levels if found and _same(found["base"], one, chosen)}
+    return {int(found["years"]) for found, one in levels if found and stands_for(found["base"], one, chosen)}
 
 
-def _same(base: str, one: Series, chosen: Series) -> bool:
-    return base == chosen.key.quantity and one.key.accumulation_s in (chosen.key.accumulation_s, 0)
+def stands_for(base: str, one: Series, chosen: Series) -> bool:
+    """Whether a climatology of a quantity is of the chosen series: the same quantity over the same time.
+
+    An amount may carry its time in its name (`precipitation_24h`) or beside it (`precipitation`, 86,400 s).
+    """
+    quantity, length = chosen.key.quantity, chosen.key.accumulation_s
+    if base == quantity:
+        return one.key.accumulation_s in (length, 0)
+    return length > 0 and base == f"{quantity}_{length // 3600}h"
 
 
 def effective(chosen: Series, series: Sequence[Series], show: str) -> Series:
     """The series shown: the chosen one, its return level, or its rarity; itself where there is no such map."""
-    quantity = chosen.key.quantity
     word, _, years = show.partition(":")
-    wanted = {"level": f"{quantity}_return_level_{years}y", "rarity": quantity + RARITY}.get(word)
-    found = [one for one in series if one.key.quantity == wanted and _same(quantity, one, chosen)]
+    ending = {"level": f"_return_level_{years}y", "rarity": RARITY}.get(word)
+    if ending is None:
+        return chosen
+    named = [one for one in series if one.key.quantity.endswith(ending)]
+    found = [one for one in named if stands_for(one.key.quantity.removesuffix(ending), one, chosen)]
     near = [one for one in found if one.key.grid == chosen.key.grid] or found
     return near[0] if near else chosen
 

@@ -38,6 +38,7 @@ class Choice:
     paint: str = "regions"
     risk: tuple[RiskChoice, ...] | None = None  # None: as the builder proposes
     area: tuple[tuple[float, float], ...] = ()
+    reach: tuple[str, float] | None = None  # regions or cells at or above a value, instead of a drawn area
     words: Mapping[str, str] = field(default_factory=dict)  # as asked, for what is said of a link that is out of date
 
 
@@ -57,6 +58,7 @@ def read(asked: Mapping[str, str]) -> Choice:
         paint=_one_of(asked.get("paint", ""), PAINTS, default.paint),
         risk=_risk(asked["risk"]) if "risk" in asked else None,
         area=_area(asked.get("area", "")),
+        reach=_reach(asked.get("reach", "")),
         words=dict(asked),
     )
 
@@ -105,3 +107,10 @@ def _area(text: str) -> tuple[tuple[float, float], ...]:
             return ()
         corners.append((x, y))
     return tuple(corners) if len(corners) >= 3 else ()
+
+
+def _reach(text: str) -> tuple[str, float] | None:
+    """`regions:50` or `cells:50`."""
+    kind, _, value = text.partition(":")
+    limit = _number(value)
+    return (kind, limit) if kind in ("regions", "cells") and limit is not None else None

@@ -10,7 +10,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, clientside_call
 
 from access.guard import needs
 from data.text import Translate
-from pages import _plan_choices, _plan_ranking
+from pages import _plan_choices, _plan_history, _plan_impact, _plan_ranking
 from pages._context import Context
 from pages._facts import FactReader
 from pages._map import TO_INBOX, connect_map, map_view
@@ -20,7 +20,7 @@ from pages._plan_values import ValueReader, pick
 
 PATH, TITLE, ACTION = "/plan", "Plan", "plan.view"
 MAP = "plan-map"
-COMMANDS = ("plan-command-field", "plan-command-paint", "plan-command-go", "plan-command-area")
+COMMANDS = ("plan-command-field", "plan-command-paint", "plan-command-go", "plan-command-area", "plan-command-draw")
 
 
 def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Any:
@@ -59,7 +59,11 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
 
 
 def _results(choice: Choice, t: Translate) -> Any:
-    tabs = (("ranking", t("Ranking"), _plan_ranking.panel(choice, t)),)
+    tabs = (
+        ("ranking", t("Ranking"), _plan_ranking.panel(choice, t)),
+        ("history", t("History"), _plan_history.panel(t)),
+        ("impact", t("Impact"), _plan_impact.panel(choice, t)),
+    )
     return dmc.Tabs(
         [
             dmc.TabsList([dmc.TabsTab(word, value=key) for key, word, _ in tabs]),
@@ -78,6 +82,8 @@ def _stores(choice: Choice) -> list[Any]:
         dcc.Store(id="plan-now"),
         dcc.Store(id="plan-region", data=choice.region or None),
         dcc.Store(id="plan-go", data=go),
+        dcc.Store(id="plan-area", data=_plan_impact.stored(choice)),
+        dcc.Store(id="plan-outline-fault"),
         dcc.Store(id="plan-told"),
         dcc.Store(id="plan-address"),
         *[dcc.Store(id=name) for name in COMMANDS],
@@ -92,6 +98,8 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
         clientside_callback(TO_INBOX % (MAP, MAP), Input(name, "data"))
     _plan_choices.register(dash_app, context, reader)
     _plan_ranking.register(dash_app, context, reader)
+    _plan_history.register(dash_app, context, reader)
+    _plan_impact.register(dash_app, context, reader)
     _register_map(dash_app, context, reader)
     _register_browser(dash_app)
 
@@ -147,5 +155,5 @@ def _register_browser(dash_app: Dash) -> None:
         named("tocsin_plan", "address"), Output("plan-address", "data"),
         *[Input(f"plan-{name}", "value") for name in ("series", "show", "kind", "statistic", "above")],
         Input("plan-people", "checked"), Input("plan-time", "data"), Input("plan-region", "data"),
-        Input("plan-tabs", "value"), Input("plan-paint", "value"),
+        Input("plan-tabs", "value"), Input("plan-paint", "value"), Input("plan-area", "data"),
     )  # fmt: skip

@@ -53,13 +53,13 @@ def hours(now: datetime) -> list[FieldStep]:
 
 
 def years(now: datetime) -> list[FieldStep]:
-    """The largest daily rain of each year, cell by cell."""
+    """The largest hourly rain of each year, cell by cell."""
     draw = np.random.default_rng(7)
     made = []
     for year in range(now.year - YEARS, now.year):
-        values = draw.gumbel(60.0, 18.0, (LAT.size, LON.size)).clip(5).astype(np.float32)
+        values = draw.gumbel(30.0, 9.0, (LAT.size, LON.size)).clip(5).astype(np.float32)
         at = datetime(year, 12, 31, 12, tzinfo=UTC)
-        made.append(step(at, values, quantity="precipitation_annual_max", accumulation_s=86400))
+        made.append(step(at, values, quantity="precipitation_1h_annual_max"))
     return made
 
 
