@@ -65,9 +65,10 @@ export class Choropleth {
     ];
   }
 
-  /** Colour by the table at an address; none clears. A later wish wins over an earlier one that answers late. */
-  async show(/** @type {string} */ kind, /** @type {string | null | undefined} */ url) {
+  /** Colour by a table, given or at an address; none clears. A later wish wins over an earlier one that answers late. */
+  async show(/** @type {string} */ kind, /** @type {string | null | undefined} */ url, /** @type {Table | undefined} */ given) {
     const asked = ++this.asked;
+    if (given) return this.set(kind, given);
     if (!url) return this.set('', null);
     try {
       const table = await (await this.view.fetch(url)).json();

@@ -388,7 +388,7 @@ export class MapView {
     } else if (command.type === 'survey') this.survey.show(command.dataset);
     else if (command.type === 'draw') this.draw.start(command.mode);
     else if (command.type === 'footprint') this.footprint.show(command.geometry);
-    else if (command.type === 'choropleth') this.choropleth.show(command.kind, command.url);
+    else if (command.type === 'choropleth') this.choropleth.show(command.kind, command.url, command.table);
     else if (command.type === 'table') this.showTable(Boolean(command.value));
     else if (command.type === 'focus') this.map?.getCanvas().focus();
   }
