@@ -16,6 +16,11 @@ UTCI_VAPOUR_HPA = 50.0
 STEADMAN = "Rothfusz 1990, NWS SR 90-23, with the adjustments of NWS; Steadman 1979"
 SPECS = (
     LayerSpec(
+        key="field:relative_humidity", title="Relative humidity", kind="field", quantity="relative_humidity",
+        unit="%", needs=("air_temperature", "dew_point"), valid_range=(0.0, 100.0),
+        reference="Magnus formula, WMO-No. 8 (2018), annex 4.B",
+    ),
+    LayerSpec(
         key="field:heat_index", title="Heat index", kind="field", quantity="heat_index", unit="degC",
         needs=("air_temperature", "relative_humidity"), valid_range=(-90.0, 140.0), reference=STEADMAN,
     ),

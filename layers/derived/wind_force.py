@@ -15,7 +15,7 @@ LEAST_MEAN_MS = 5.0  # house rule: below it the quotient of two small numbers sa
 
 WIND_SPEED = LayerSpec(
     key="field:wind_speed", title="Wind speed", kind="field", quantity="wind_speed", unit="m/s",
-    needs=("wind_u", "wind_v"), valid_range=(0.0, FASTEST_MS), reference="WMO-No. 8 (2018), chapter 5",
+    needs=("eastward_wind", "northward_wind"), valid_range=(0.0, FASTEST_MS), reference="WMO-No. 8 (2018), chapter 5",
 )  # fmt: skip
 WIND_FORCE = LayerSpec(
     key="field:wind_force", title="Wind force", kind="field", quantity="wind_force", unit="1", needs=("wind_speed",),
