@@ -17,9 +17,10 @@ from data.errors import RuleError
 from data.regions import RegionIndex
 from data.store.fields import find_steps, open_step
 from data.units import factor_offset
-from layers.amounts import EDGE, amounts_of, cover, tile
+from layers.amounts import EDGE, ROUNDING_MM, amounts_of, cover, difference, tile
 from layers.stations import RegionNumbers
 
+DERIVED = "derived"  # source of steps computed here
 LONGEST_STEP_S = 86400.0  # steps of amounts up to a day are looked for around a window
 
 
@@ -50,7 +51,7 @@ def read_steps(connection: Connection, item: RuleInput, branch: Branch, now: dat
         until=now + timedelta(seconds=ahead + LONGEST_STEP_S),
         limit=5000,
     )
-    rows = [row for row in rows if row.run_at <= now and (not item.feeds or row.source in item.feeds)]
+    rows = [row for row in rows if row.run_at <= now and _read(row, item)]
     if branch == "observed":
         rows = [row for row in rows if not row.forecast and row.valid_at <= now]
     return rows or _last_step(connection, item, branch, now)
@@ -60,7 +61,17 @@ def _last_step(connection: Connection, item: RuleInput, branch: Branch, now: dat
     """The newest step of former days: its grid is still watched, and has fallen silent."""
     rows = find_steps(connection, quantity=item.quantity, until=now, limit=100)
     fits = [row for row in rows if branch == "forecast" or not row.forecast]
-    return [row for row in fits if not item.feeds or row.source in item.feeds][:1]
+    return [row for row in fits if _read(row, item)][:1]
+
+
+def _read(row: Any, item: RuleInput) -> bool:
+    """Whether a rule looks at a step: amounts that were summed up here only where it names them.
+
+    A rule sums what the providers gave: of overlapping sums it would find fewer that fit a window with a gap.
+    """
+    if item.feeds:
+        return str(row.source) in item.feeds
+    return bool(row.source != DERIVED or row.accumulation_s == 0)
 
 
 def _ahead(item: RuleInput, branch: Branch) -> float:
@@ -228,13 +239,21 @@ def _amount(rows: Sequence[Any], item: RuleInput, start: datetime, end: datetime
     for part in chosen:
         values = _values(home, by_id[part.step])
         if part.less is not None:
-            values = np.maximum(values - _values(home, by_id[part.less]), 0.0)  # packing noise is not negative rain
+            values, _ = difference(values, _values(home, by_id[part.less]), _rounding(by_id[part.step].unit))
         total = values if total is None else total + values
     assert total is not None
     return _Part(
         values=total, coverage=min(spoken / item.window, 1.0), rows=[by_id[part.step] for part in chosen],
         ceiling=ceiling,
     )  # fmt: skip
+
+
+def _rounding(unit: str) -> float:
+    """What a total may fall by without meaning anything, in its own unit."""
+    try:
+        return ROUNDING_MM * factor_offset("mm", unit)[0]
+    except ValueError:  # amounts of something else than water
+        return 0.0
 
 
 def _newest_runs(rows: Sequence[Any]) -> list[Any]:

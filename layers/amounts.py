@@ -1,7 +1,8 @@
 """Amounts over intervals, such as rain of six hours: which stored steps fill a window, end to end.
 
 Providers give amounts of each interval, or from the start of a run to each valid time; the difference of two of the
-latter is the amount between them.
+latter is the amount between them. Where a total went back on the way (`accumulation_reset` among the attributes of a
+step) no difference is taken.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 EDGE = timedelta(seconds=60)  # intervals may miss a window's edge, or each other, by this much
+ROUNDING_MM = 0.1  # a total may fall by this much without meaning anything: packing in GRIB
 
 
 class Step(Protocol):
@@ -50,9 +53,12 @@ def amounts_of(steps: Sequence[Step]) -> list[Amount]:
     """Every interval that the steps of one source and grid tell of."""
     found: list[Amount] = []
     groups: dict[tuple[datetime, datetime], list[Amount]] = {}
+    reset: set[int] = set()
     for step in steps:
         if step.accumulation_s <= 0:
             continue
+        if getattr(step, "attributes", {}).get("accumulation_reset"):
+            reset.add(step.id)
         begin = step.valid_at - timedelta(seconds=step.accumulation_s)
         item = Amount(begin=begin, end=step.valid_at, run_at=step.run_at, step=step.id)
         found.append(item)
@@ -62,6 +68,7 @@ def amounts_of(steps: Sequence[Step]) -> list[Amount]:
         found += [
             Amount(begin=short.end, end=long.end, run_at=run_at, step=long.step, less=short.step)
             for short, long in pairwise(items)
+            if long.step not in reset
         ]
     return found
 
@@ -98,6 +105,65 @@ def cover(amounts: Sequence[Amount], start: datetime, end: datetime) -> list[Amo
         chain.append(best)
         at = best.end
     return chain
+
+
+class Chains:
+    """Amounts by their beginning, to find those that fill a window exactly."""
+
+    def __init__(self, amounts: Sequence[Amount]) -> None:
+        self._starting: dict[int, list[Amount]] = {}
+        for item in amounts:
+            self._starting.setdefault(_minute(item.begin), []).append(item)
+
+    def find(self, start: datetime, end: datetime) -> tuple[Amount, ...] | None:
+        """Amounts that follow each other from start to end without gap or overlap; None where there are none.
+
+        Of several chains the shortest, then the one of newer runs.
+        """
+        best: dict[int, tuple[Amount, ...]] = {_minute(start): ()}
+        reached = [_minute(start)]
+        last = _minute(end)
+        while reached:
+            at = heappop(reached)
+            chain = best[at]
+            if at >= last - 1:
+                return chain
+            for item in (part for minute in (at, at - 1, at + 1) for part in self._starting.get(minute, ())):
+                to = _minute(item.end)
+                if to > last + 1 or to <= at:
+                    continue
+                longer = (*chain, item)
+                held = best.get(to)
+                if held is None:
+                    heappush(reached, to)
+                if held is None or _worth(longer) > _worth(held):
+                    best[to] = longer
+        return None
+
+
+def _minute(at: datetime) -> int:
+    return round(at.timestamp() / 60.0)
+
+
+def _worth(chain: tuple[Amount, ...]) -> tuple[int, float]:
+    return -len(chain), sum(item.run_at.timestamp() for item in chain)
+
+
+def difference(longer: NDArray[Any], shorter: NDArray[Any], rounding: float) -> tuple[NDArray[np.float64], int]:
+    """What was added between two totals, and how many cells were mended.
+
+    Parameters
+    ----------
+    longer, shorter : ndarray
+        The later and the earlier total; NaN is missing.
+    rounding : float
+        A fall by at most this much is packing noise and counts as nothing; a larger one makes the cell missing.
+    """
+    found = longer.astype(np.float64) - shorter
+    noise = (found < 0) & (found >= -rounding)
+    found[noise] = 0.0
+    found[found < 0] = np.nan
+    return found, int(noise.sum())
 
 
 def rolling_sums(at_s: NDArray[np.float64], amounts: NDArray[np.float64], window_s: float) -> NDArray[np.float64]:
