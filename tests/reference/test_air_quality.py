@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import LayerError
+from layers.classes import class_table
 from layers.derived.air_quality import Standard, air_quality, standard, standards, sub_index
 from tests.reference.tables import read_table
 
@@ -45,6 +46,8 @@ def test_standard_is_chosen_by_day() -> None:
         pytest.param("o3_8h", 161, 101, 101, id="ozone 161"),
         pytest.param("o3_8h", 800, 300, 300, id="ozone 800"),
         pytest.param("o3_8h", 801, np.nan, np.nan, id="ozone beyond the 8 h table"),
+        pytest.param("no2_1h", 1200, 200, 200, id="nitrogen dioxide of an hour"),
+        pytest.param("so2_1h", 801, np.nan, np.nan, id="sulphur dioxide beyond the hourly table"),
     ],
 )
 def test_index_of_one_pollutant_in_china(pollutant: str, value: float, old: float, new: float) -> None:
@@ -100,6 +103,14 @@ def test_highest_pollutant_makes_the_index() -> None:
     assert found.primary.tolist() == [[False, True, True, True], [False, False, True, False]]
 
 
+def test_index_has_a_class() -> None:
+    # HJ 633, table 2; 40 CFR 58, appendix G
+    assert class_table("aqi_china").numbers([0, 50, 51, 100, 101, 151, 201, 300, 301, 500]).tolist() == [
+        1, 1, 2, 2, 3, 4, 5, 5, 6, 6,
+    ]  # fmt: skip
+    assert class_table("aqi_us").numbers([50, 101, 301, np.nan])[:3].tolist() == [1, 3, 6]
+
+
 def test_missing_pollutant_leaves_the_index_unknown_and_tells_the_least() -> None:
     found = air_quality({"pm2_5_24h": [80.0, np.nan], "o3_8h": [np.nan, np.nan]}, NEW)
     assert np.isnan(found.value).all() and not found.primary.any()
@@ -108,8 +119,8 @@ def test_missing_pollutant_leaves_the_index_unknown_and_tells_the_least() -> Non
 
 def test_wrong_input_is_refused() -> None:
     assert np.isnan(sub_index([np.nan, -1.0, np.inf], "pm10_24h", NEW)).all()
-    with pytest.raises(LayerError, match="no2_1h"):
-        sub_index(1.0, "no2_1h", NEW)
+    with pytest.raises(LayerError, match="lead"):
+        sub_index(1.0, "lead", NEW)
     with pytest.raises(LayerError, match="at least one"):
         air_quality({}, NEW)
 
