@@ -30,8 +30,8 @@ EULER = float(np.euler_gamma)
 Distribution = Literal["gev", "gumbel"]
 
 SPEC = LayerSpec(
-    key="derived:extremes", title="Extreme values of annual maxima", kind="stations", quantity="annual_maximum",
-    unit="1", needs=("annual_maximum",), reference="Coles 2001, chapter 3; Hosking 1990",
+    key="stations:annual_maximum", title="Extreme values of annual maxima", kind="stations",
+    quantity="annual_maximum", unit="1", needs=("annual_maximum",), reference="Coles 2001, chapter 3; Hosking 1990",
 )  # fmt: skip
 
 

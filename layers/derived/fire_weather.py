@@ -28,10 +28,12 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from layers.classes import class_table
 from layers.layer import LayerSpec
 
 START = (85.0, 6.0, 15.0)  # FFMC, DMC and DC three days after snow melt (Lawson and Armitage 2008)
@@ -60,7 +62,7 @@ NEEDS = ("air_temperature", "relative_humidity", "wind_speed", "precipitation")
 
 def _spec(quantity: str, title: str, high: float, unit: str = "1") -> LayerSpec:
     return LayerSpec(
-        key=f"derived:{quantity}", title=title, kind="field", quantity=quantity, unit=unit, needs=NEEDS,
+        key=f"field:{quantity}", title=title, kind="field", quantity=quantity, unit=unit, needs=NEEDS,
         valid_range=(0.0, high), reference=REFERENCE,
     )  # fmt: skip
 
@@ -75,7 +77,11 @@ SPECS = (
     _spec("fwi_bui", "Build-up index", 10_000.0),
     _spec("fwi_dsr", "Daily severity rating", 2000.0),
     _spec("fwi_days", "Days since the fire weather chain began", 100_000.0, "d"),
-)
+    LayerSpec(
+        key="field:fire_danger_class", title="Fire danger class", kind="field", quantity="fire_danger_class",
+        unit="1", needs=("fwi",), valid_range=(0.0, 5.0), reference="EFFIS technical background, fire danger forecast",
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,6 +212,17 @@ def step(
     ffmc, dmc, dc, isi, bui, fwi, dsr = (row.reshape(shape) for row in out)
     days = np.where(np.isfinite(fwi), yesterday.days + 1, np.nan)
     return FireWeather(Codes(ffmc, dmc, dc, days), isi, bui, fwi, dsr)
+
+
+def danger_class(fwi: ArrayLike, *, scheme: str = "fire_danger_effis", on: date | None = None) -> NDArray[np.float32]:
+    """Class of each FWI by a dated table, 0 (very low) to 5 (extreme) in the European one; NaN where unknown.
+
+    Raises
+    ------
+    LayerError
+        If there is no such table, or it was not in force on that day.
+    """
+    return class_table(scheme, on).numbers(fwi)
 
 
 def spin_up_share(codes: Codes) -> float:

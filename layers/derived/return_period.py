@@ -56,7 +56,7 @@ def specs_for(quantity: str, unit: str, title: str) -> tuple[LayerSpec, ...]:
 
     def one(name: str, words: str, of: str, limits: tuple[float, float] | None = None) -> LayerSpec:
         return LayerSpec(
-            key=f"derived:{name}", title=words, kind="field", quantity=name, unit=of, needs=needs, valid_range=limits,
+            key=f"field:{name}", title=words, kind="field", quantity=name, unit=of, needs=needs, valid_range=limits,
             reference=REFERENCE,
         )  # fmt: skip
 

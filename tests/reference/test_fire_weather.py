@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import warnings
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
+from data.errors import LayerError
+from layers.classes import class_table
 from layers.derived import fire_weather
 from layers.derived.fire_weather import (
     MAX_GAP_DAYS,
@@ -18,13 +20,13 @@ from layers.derived.fire_weather import (
     SPIN_UP_DAYS,
     Codes,
     FireWeather,
+    danger_class,
     go_on_from,
     pick_noon,
     spin_up_share,
     start_codes,
     step,
 )
-from tests.conftest import ROOT
 
 # First ten days of the sample data of Van Wagner and Pickett (1985), as in the test set of the R package cffdrs:
 # month, degC, %, km/h, mm -> FFMC, DMC, DC, ISI, BUI, FWI, DSR to six digits; start FFMC 85, DMC 6, DC 15.
@@ -211,17 +213,19 @@ def test_noon_is_taken_where_it_is_noon() -> None:
 
 def test_classes_are_those_of_the_european_service() -> None:
     # EFFIS: very low below 5.2, low to 11.2, moderate to 21.3, high to 38, very high to 50, extreme from 50.
-    text = (ROOT / "data" / "reference" / "classes" / "fire_danger.yaml").read_text(encoding="utf-8")
-    (table,) = yaml.safe_load(text)["tables"]
-    assert [row["start"] for row in table["classes"]] == [0, 5.2, 11.2, 21.3, 38.0, 50.0]
-    assert table["edge"] == "lower"
+    limits = np.array([5.2, 11.2, 21.3, 38.0, 50.0])
+    assert danger_class(limits).tolist() == [1, 2, 3, 4, 5]
+    assert danger_class(limits - 1e-9).tolist() == [0, 1, 2, 3, 4]
+    assert danger_class([0.0, 200.0]).tolist() == [0, 5]
+    assert np.isnan(danger_class([np.nan, -1.0])).all()
+    with pytest.raises(LayerError):
+        danger_class(3.0, on=date(1990, 1, 1))
 
 
 @pytest.mark.recorded
 def test_classes_agree_with_the_oracle_table(oracles: Path) -> None:
     with (oracles / "class_tables.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    text = (ROOT / "data" / "reference" / "classes" / "fire_danger.yaml").read_text(encoding="utf-8")
-    (table,) = yaml.safe_load(text)["tables"]
     expected = [(row["class"], float(row["lower"])) for row in rows if row["scheme"] == "FWI_EFFIS"]
-    assert [(row["key"].replace("_", " "), row["start"]) for row in table["classes"]] == expected
+    table = class_table("fire_danger_effis")
+    assert [(item.key.replace("_", " "), item.start) for item in table.classes] == expected
