@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from data.grid import normalise
 from data.model import FieldStep
-from data.units import factor_offset
+from ingest.grid_axes import turned
 from ingest.grid_libraries import load_decoder
 from ingest.grid_parameters import MRMS_DISCIPLINE, MRMS_MISSING, NUMBERS, SHORT_NAMES, Parameter
-from ingest.grid_warp import Projected, Target, plan_target, rotated_pole
+from ingest.grid_planes import warped
+from ingest.grid_values import read_values
+from ingest.grid_warp import Projected, rotated_pole
 
 # Levels that the name of a quantity already says: 2 m temperature, 10 m wind, the surface.
 PLAIN_LEVELS = {
@@ -41,6 +43,8 @@ class Options:
     quantities: Mapping[str, str]  # generated or house name -> the name to keep it under; "" drops it
     all_members: bool = False
     forecast: bool | None = None  # None: as the file says
+    units: Mapping[str, str] = field(default_factory=dict)  # name -> unit that its values are in
+    intervals: Mapping[str, int] = field(default_factory=dict)  # name -> seconds over which its amounts are gathered
 
 
 class Message:
@@ -118,17 +122,21 @@ def _read(message: Message, options: Options) -> FieldStep:
     if message.get("discipline") == MRMS_DISCIPLINE:
         raw[np.isin(raw, np.array(MRMS_MISSING, np.float32))] = np.nan
     extra: dict[str, Any] = {}
-    if ensemble.get("statistic") != "probability":
-        raw = _convert(raw, provider_unit, unit, offset="deviation" not in name and "spread" not in name)
-        if parameter and parameter.valid and not str(ensemble.get("statistic", "")).startswith("derived"):
-            extra = mask_impossible(raw, parameter.valid)
+    notes = list(grid.notes)
     categorical = bool(parameter and parameter.categorical) or CLASSES in provider_unit
-    lon, lat, values = grid.place(raw, categorical)
+    if ensemble.get("statistic") != "probability" and not categorical:
+        raw, extra, more = read_values(
+            raw, provider_unit, parameter, interval_s=interval_s, given=options.units.get(name, ""),
+            possible=not str(ensemble.get("statistic", "")).startswith("derived"),
+            difference="deviation" in name or "spread" in name,
+        )  # fmt: skip
+        notes += more
+    lon, lat, values = grid.place(raw, categorical or bool(parameter and parameter.spotty))
     forecast = valid_at > run_at if options.forecast is None else options.forecast
     attributes = {
         "title": str(message.get("name") or "unknown"), "short_name": str(message.get("shortName") or "unknown"),
         "centre": str(message.get("centre", str) or ""), "grid_type": str(message.get("gridType")),
-        **ensemble, **extra,
+        **ensemble, **extra, **({"notes": notes} if notes else {}),
     }  # fmt: skip
     if categorical:
         attributes["categorical"] = True
@@ -203,36 +211,6 @@ def _probability_event(message: Message) -> str:
     return events.get(kind, f"type{kind}_{low}_{high}")
 
 
-def mask_impossible(values: NDArray[np.float32], valid: tuple[float, float]) -> dict[str, Any]:
-    """Make values outside the possible range missing, in place; says how many and which, where there are any.
-
-    Half a unit in the last place of packed values is allowed: -0.001 mm of rain is no rain.
-    """
-    low, high = valid
-    slack = max(1e-3, 1e-6 * (high - low))
-    with np.errstate(invalid="ignore"):
-        outside = (values < low - slack) | (values > high + slack)
-    if not outside.any():
-        return {}
-    worst = values[outside]
-    facts = {
-        "impossible_share": float(outside.mean()), "impossible_from": float(worst.min()),
-        "impossible_to": float(worst.max()), "possible": [low, high],
-    }  # fmt: skip
-    values[outside] = np.nan
-    return facts
-
-
-def _convert(values: NDArray[np.float32], source: str, target: str, *, offset: bool) -> NDArray[np.float32]:
-    if not source or not target or CLASSES in source or source == target:
-        return values
-    try:
-        factor, shift = factor_offset(source, target)
-    except ValueError as error:
-        raise Unusable(str(error)) from error
-    return values * np.float32(factor) + np.float32(shift if offset else 0.0)
-
-
 def _times(message: Message, parameter: Parameter | None) -> tuple[datetime, datetime, int]:
     """Run time, valid time, and the length [s] of the interval that ends there."""
     run_at = _moment(message.get("dataDate"), message.get("dataTime"))
@@ -270,6 +248,7 @@ class Grid:
 
     size: int
     place: Callable[[NDArray[np.float32], bool], tuple[Any, Any, NDArray[np.float32]]]
+    notes: tuple[str, ...] = ()
 
 
 def _grid(message: Message) -> Grid:
@@ -303,17 +282,23 @@ def _regular(message: Message, kind: str) -> Grid:
     if nx < 2 or ny < 2:
         raise Unusable(f"a grid of {ny} x {nx} has no cell size: it is a station, not a field")
     mode = int(message.get("scanningMode") or 0)
-    lon = _longitudes(message, nx, westward=bool(mode & 128))
+    lon, notes = _longitudes(message, nx, westward=bool(mode & 128))
+    first, last = (
+        message.need("latitudeOfFirstGridPointInDegrees"),
+        message.need("latitudeOfLastGridPointInDegrees"),
+    )
+    if (last > first) != bool(mode & 64):
+        raise Unusable(
+            f"its rows run from {first:g} to {last:g} north, and its scanning mode says the contrary: it may "
+            "stand on its head"
+        )
     if kind == "regular_gg":
         lat = np.sort(np.unique(np.round(message.array("latitudes"), 9)))
         lat = lat if mode & 64 else lat[::-1]
     else:
         # From the corners: increments are wrong or missing in some real files.
-        first, last = (
-            message.need("latitudeOfFirstGridPointInDegrees"),
-            message.need("latitudeOfLastGridPointInDegrees"),
-        )
         lat = np.linspace(first, last, ny)
+        notes += _increment(message.number("jDirectionIncrementInDegrees"), lat, "rows")
 
     def place(raw: NDArray[np.float32], categorical: bool) -> tuple[Any, Any, NDArray[np.float32]]:
         try:
@@ -321,10 +306,11 @@ def _regular(message: Message, kind: str) -> Grid:
         except ValueError as error:
             raise Unusable(str(error)) from error
 
-    return Grid(nx * ny, place)
+    return Grid(nx * ny, place, tuple(notes))
 
 
-def _longitudes(message: Message, nx: int, *, westward: bool) -> NDArray[np.float64]:
+def _longitudes(message: Message, nx: int, *, westward: bool) -> tuple[NDArray[np.float64], list[str]]:
+    """Longitudes of the columns in file order, and what is odd about them."""
     first, last = (
         message.need("longitudeOfFirstGridPointInDegrees"),
         message.number("longitudeOfLastGridPointInDegrees"),
@@ -338,7 +324,20 @@ def _longitudes(message: Message, nx: int, *, westward: bool) -> NDArray[np.floa
         last += 360.0
     elif westward and last >= first:
         last -= 360.0
-    return np.linspace(first, last, nx)
+    if step and abs(abs(last - first) - 360.0) < 1e-6 and abs(step * nx - 360.0) < 1e-3 * step * nx:
+        axis = np.asarray(first + (-1 if westward else 1) * step * np.arange(nx), np.float64)
+        note = f"the last longitude {last:g} does not fit {nx} columns of {step:g} degrees, which were taken"
+        return axis, [note, *turned(axis)]
+    axis = np.asarray(np.linspace(first, last, nx), np.float64)
+    return axis, [*_increment(step, axis, "columns"), *turned(axis)]
+
+
+def _increment(step: float | None, axis: NDArray[np.float64], what: str) -> list[str]:
+    """A sentence where the header's increment is not that of the corners."""
+    found = abs(axis[-1] - axis[0]) / (axis.size - 1)
+    if not step or abs(step - found) <= 0.02 * found:
+        return []
+    return [f"the header says {what} of {step:g} degrees, its corners {found:.6g}, which were taken"]
 
 
 def _projected(message: Message, kind: str) -> Grid:
@@ -354,23 +353,15 @@ def _projected(message: Message, kind: str) -> Grid:
         message.need("longitudeOfFirstGridPointInDegrees"), message.need("latitudeOfFirstGridPointInDegrees")
     )  # fmt: skip
     x0, y0 = ((first[0] + 180.0) % 360.0 - 180.0, first[1]) if degrees else _origin(proj, *first)
-    target = _planned(
-        Projected(proj, x0, y0, -dx if mode & 128 else dx, dy if mode & 64 else -dy, nx, ny)
-    )  # fmt: skip
-
-    def place(raw: NDArray[np.float32], categorical: bool) -> tuple[Any, Any, NDArray[np.float32]]:
-        return normalise(
-            target.lon, target.lat, target.warp(_in_rows(message, raw, ny, nx), categorical)
-        )  # fmt: skip
-
-    return Grid(nx * ny, place)
-
-
-def _planned(source: Projected) -> Target:
     try:
-        return plan_target(source)
+        ground = warped(Projected(proj, x0, y0, -dx if mode & 128 else dx, dy if mode & 64 else -dy, nx, ny))
     except ValueError as error:
         raise Unusable(str(error)) from error
+
+    def place(raw: NDArray[np.float32], nearest: bool) -> tuple[Any, Any, NDArray[np.float32]]:
+        return ground.place(_in_rows(message, raw, ny, nx), nearest)
+
+    return Grid(nx * ny, place, ground.notes)
 
 
 def _origin(proj: str, lon: float, lat: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""GRIB 1, GRIB 2 and NetCDF fields from a path or an address, as they come: plain, gzip, bzip2 or xz.
+"""GRIB, NetCDF and radar HDF5 fields from a path or an address, as they come: plain, gzip, bzip2, xz or tar.
 
 No provider of its own: the operator names a file or an address, in which `{time:%Y%m%d%H}` stands for the time of the
 product. Every GRIB message becomes one field step or one reject; a message that packs several fields becomes several
@@ -6,7 +6,8 @@ steps. Of an ensemble the control and the mean are kept, probabilities, percenti
 own, and members only with `members: all`.
 
 Options: `quantities` {name: other name, or "" to drop}, `members` control|all, `forecast` true|false where a file
-does not say, `cycle` (time between products), `delay` (how long after its time a product appears), `catch_up` (how
+does not say, `units` {name: unit} and `intervals` {name: duration} where a file does not say them or says them wrong,
+`cycle` (time between products), `delay` (how long after its time a product appears), `catch_up` (how
 many missed products a run fetches).
 """
 
@@ -17,6 +18,7 @@ import gzip
 import io
 import lzma
 import re
+import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 SPEC = SourceSpec(
     key="grid_files",
-    title="Gridded fields (GRIB, NetCDF)",
+    title="Gridded fields (GRIB, NetCDF, radar HDF5)",
     provider="named by the operator",
     hazard="weather",
     url="",
@@ -65,6 +67,8 @@ class GridConfiguration(Configuration):
     quantities: dict[str, str] = Field(default_factory=dict)
     members: Literal["control", "all"] = "control"
     forecast: bool | None = None
+    units: dict[str, str] = Field(default_factory=dict)
+    intervals: dict[str, timedelta] = Field(default_factory=dict)
     cycle: timedelta = timedelta(hours=1)
     delay: timedelta = timedelta()
     catch_up: int = Field(3, ge=1, le=200)
@@ -73,6 +77,11 @@ class GridConfiguration(Configuration):
     @classmethod
     def _length(cls, value: Any) -> Any:
         return read_duration(value)
+
+    @field_validator("intervals", mode="before")
+    @classmethod
+    def _lengths(cls, value: Any) -> Any:
+        return {name: read_duration(length) for name, length in value.items()} if isinstance(value, dict) else value
 
 
 @dataclass(frozen=True)
@@ -134,22 +143,53 @@ class GridFiles:
         Raises
         ------
         BadPayload
-            If it is neither GRIB nor NetCDF, or cannot be unpacked.
+            If it is neither GRIB nor NetCDF nor HDF5, or cannot be unpacked.
         """
         from ingest.grib_fields import Options, Unusable
 
-        body = unwrap(payload.body, self.spec.key)
-        options = Options(self.options.quantities, self.options.members == "all", self.options.forecast)
+        given = self.options
+        options = Options(
+            given.quantities, given.members == "all", given.forecast, given.units,
+            {name: round(length.total_seconds()) for name, length in given.intervals.items()},
+        )  # fmt: skip
         try:
-            if body[:4] in (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF"):
-                items: Iterable[FieldStep | Reject] = _read_netcdf(body, options)
-            elif b"GRIB" in body[:65536]:  # some providers put a bulletin heading in front
-                items = _read_grib(body, options)
-            else:
-                raise BadPayload(self.spec.key, f"neither GRIB nor NetCDF: it begins with {body[:40]!r}")
-            return _collect(items, self.spec.key)
+            return _collect(_read(payload.body, options, self.spec.key), self.spec.key)
         except Unusable as error:
             raise BadPayload(self.spec.key, str(error)) from error
+
+
+def _read(body: bytes, options: Options, source: str) -> Iterator[FieldStep | Reject]:
+    """The fields of a file of any of the kinds, or of each file of an archive."""
+    body = unwrap(body, source)
+    if body[:4] in (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF"):
+        yield from _read_netcdf(body, options)
+    elif body[257:262] == b"ustar":
+        yield from _read_archive(body, options, source)
+    elif b"GRIB" in body[:65536]:  # some providers put a bulletin heading in front
+        yield from _read_grib(body, options)
+    else:
+        raise BadPayload(source, f"neither GRIB nor NetCDF nor HDF5: it begins with {body[:40]!r}")
+
+
+def _read_archive(body: bytes, options: Options, source: str) -> Iterator[FieldStep | Reject]:
+    """The files of a tar one after another; one that cannot be read is a reject, and the rest goes on."""
+    from ingest.grib_fields import Unusable
+
+    try:
+        with tarfile.open(fileobj=io.BytesIO(body), mode="r:") as archive:
+            for member in archive:
+                file = archive.extractfile(member) if member.isreg() else None
+                if file is None:
+                    continue
+                try:
+                    inner = file.read()
+                    if inner[257:262] == b"ustar":
+                        raise BadPayload(source, "an archive inside an archive is not read")
+                    yield from _read(inner, options, source)
+                except (Unusable, BadPayload) as error:
+                    yield Reject(id=member.name, reason=error.reason if isinstance(error, BadPayload) else str(error))
+    except (tarfile.TarError, EOFError) as error:
+        yield Reject(id="archive", reason=f"the archive is damaged: {error}")
 
 
 def unwrap(body: bytes, source: str) -> bytes:
@@ -184,37 +224,30 @@ def _read_grib(body: bytes, options: Options) -> Iterator[FieldStep | Reject]:
 
 
 def _read_netcdf(body: bytes, options: Options) -> Iterator[FieldStep | Reject]:
+    from ingest.grid_radar import read_radar
     from ingest.netcdf_fields import read_dataset
 
-    yield from read_dataset(body, options)
+    radar = read_radar(body, options) if body.startswith(b"\x89HDF") else None
+    yield from read_dataset(body, options) if radar is None else radar
 
 
 def _collect(items: Iterable[FieldStep | Reject], source: str) -> Parsed:
-    """Steps and rejects; two fields of one identity are told apart by nobody, so the second is a reject."""
-    from data.grid import grid_digest
+    """Steps and rejects of a file."""
+    from ingest.grid_steps import Gathered, label
 
-    steps: list[FieldStep] = []
+    gathered = Gathered()
     rejects: list[Reject] = []
-    seen: set[tuple[Any, ...]] = set()
     cells = 0
     for item in items:
         if isinstance(item, Reject):
             rejects.append(item)
-            continue
-        identity = (item.quantity, item.run_at, item.valid_at, item.accumulation_s, grid_digest(item.lon, item.lat))
-        label = f"{item.quantity} {item.valid_at:%Y-%m-%dT%H:%MZ}"
-        if identity in seen:
-            rejects.append(
-                Reject(
-                    id=f"{label} #{len(rejects)}", reason="the same quantity, time and grid came before in this file"
-                )
-            )
         elif cells + item.values.size > CELLS_MAX:
-            rejects.append(Reject(id=label, reason=f"past {CELLS_MAX} cells of one file; name the wanted quantities"))
-        else:
-            seen.add(identity)
+            reason = f"past {CELLS_MAX} cells of one file; name the wanted quantities"
+            rejects.append(Reject(id=label(item), reason=reason))
+        elif gathered.add(item):
             cells += item.values.size
-            steps.append(item)
+    steps, more = gathered.settled()
+    rejects += more
     if not steps and not rejects:
         raise BadPayload(source, "the file holds no field")
     newest = max((step.run_at if step.forecast else step.valid_at for step in steps), default=None)

@@ -23,6 +23,11 @@ class Parameter:
     interval_s: int = 0  # where the provider's number implies it
     valid: tuple[float, float] | None = None  # outside this no instrument and no model can be: missing, not a value
 
+    @property
+    def spotty(self) -> bool:
+        """Whether its peaks are cells, which a mixture of neighbours would lower: rain and radar echoes."""
+        return self.unit in ("mm", "mm/h", "dBZ")
+
 
 HEAT = (-120.0, 70.0)
 DEPTH = (0.0, 10_000.0)
@@ -58,6 +63,10 @@ SHORT_NAMES = {
     "cfrzr": Parameter("freezing_rain", "1", categorical=True), "skt": Parameter("skin_temperature", "degC"),
     "2d": Parameter("dew_point", "degC"), "lsm": Parameter("land_share", "1"),
 }  # fmt: skip
+
+# quantity of a radar composite (ODIM_H5) -> quantity
+REFLECTIVITY = Parameter("reflectivity", "dBZ", valid=(-40.0, 100.0))
+RADAR = {"RATE": RATE, "ACRR": RAIN, "DBZH": REFLECTIVITY, "TH": REFLECTIVITY}
 
 # GRIB2 (discipline, category, number) -> quantity, for what the decoder calls unknown
 NUMBERS = {

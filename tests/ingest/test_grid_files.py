@@ -197,11 +197,12 @@ def test_bitmap_and_infinity_are_missing_not_zero() -> None:
 
 def test_impossible_values_are_missing_and_told() -> None:
     values = np.arange(48.0) + 273.15
-    values[:12] = 9999.0
+    values[:12] = 900.0
     step = only(read(grib(values)))
     assert np.isnan(step.values).sum() == 12
     assert step.attributes["impossible_share"] == 0.25
-    assert step.attributes["impossible_to"] == pytest.approx(9999 - 273.15, abs=0.1)
+    assert step.attributes["impossible_to"] == pytest.approx(900 - 273.15, abs=0.1)
+    assert "12 of 48 values (626.85 to 626.85 degC) are impossible for air_temperature" in step.attributes["notes"][0]
 
 
 def test_single_point_and_unstructured_grid_are_rejected_with_a_reason() -> None:
@@ -281,8 +282,14 @@ def _sections(message: bytes) -> dict[int, bytes]:
 
 def test_same_field_twice_is_stored_once_and_told() -> None:
     parsed = read(grib() + grib())
-    assert len(parsed.records) == 1
-    assert "came before" in parsed.rejects[0].reason
+    assert only(parsed).attributes["notes"] == ["given 2 times in this file with the same values"]
+
+
+def test_same_field_twice_with_other_values_is_refused_whole() -> None:
+    parsed = read(grib() + grib(np.full(48, 280.0)) + grib(stepRange="3"))
+    assert [step.valid_at.hour for step in parsed.records] == [9]
+    assert len(parsed.rejects) == 2
+    assert all("nobody can tell which holds" in reject.reason for reject in parsed.rejects)
 
 
 def test_bit_flips_never_escape_as_other_errors() -> None:
@@ -544,9 +551,12 @@ MESSAGES = {
     "flux.grb": 4, "CMC_reg_WIND_ISBL_300_ps60km_2010052400_P012.grib": 1,
 }  # fmt: skip
 REJECTED = {
-    "Z_NAFP_C_BABJ_20231207000000_P_CMA-GEPS-GLB-024.grib2": 3,  # three local fields of the same identity
+    # Three pairs of local fields of the same identity, and a pressure a hundred times too large.
+    "Z_NAFP_C_BABJ_20231207000000_P_CMA-GEPS-GLB-024.grib2": 7,
     "icon_global_icosahedral_single-level_2021112018_000_TOT_PREC.grib2": 1, "regular_ll_msl.grib": 1,
     "era5-levels-corrupted.grib": 1, "single_gridpoint.grib": 6,
+    # Cut-down test files whose temperatures are about 0 or 1 K.
+    "step_60m.grib": 73, "t_analysis_and_fc_0.grib": 1, "s2s-pdt9-pdt10-pdt12.grib2": 5,
 }  # fmt: skip
 
 
