@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,8 +77,30 @@ def run_engine(settings: Settings, stop: threading.Event) -> int:
     def evaluate(now: datetime, epoch: int) -> None:
         evaluate_all(store, settings.home, settings.base_dir, rules, now, epoch=epoch)
 
-    Engine(settings, store, build_sources(settings), evaluate, period=RULE_PERIOD).run_forever(stop)
+    engine = Engine(
+        settings,
+        store,
+        build_sources(settings),
+        evaluate,
+        field_work=_field_work(settings, store),
+        period=RULE_PERIOD,
+    )
+    engine.run_forever(stop)
     return 0
+
+
+def _field_work(settings: Settings, store: Store) -> dict[str, Callable[[datetime, int], int]]:
+    """What the engine computes from stored fields: derived quantities, then the histories of regions."""
+    from layers.derivations import switched_on
+    from layers.derive import Deriver
+    from layers.region_history import Histories
+
+    deriver = Deriver(store, settings.home, switched_on(settings.derive_off))
+    histories = Histories(store, settings.home, settings.base_dir)
+    return {
+        "derived quantities": lambda now, epoch: deriver.work(now, epoch=epoch),
+        "region histories": lambda now, epoch: histories.work(now, epoch=epoch),
+    }
 
 
 def run_dispatch(settings: Settings, stop: threading.Event) -> int:

@@ -35,6 +35,7 @@ class Settings:
     sources: tuple[Mapping[str, Any], ...] = ()  # configured feeds, see docs
     rule_paths: tuple[Path, ...] = ()  # the office's own packs
     keep_fields: timedelta = timedelta(days=7)  # gridded steps, by their valid time
+    derive_off: tuple[str, ...] = ()  # derived quantities that are not wanted
     keep_runs: timedelta = timedelta(days=30)  # what runs, evaluations and changes leave behind
     webhooks: tuple[str, ...] = field(default=(), repr=False)  # where operator notices go; may hold tokens
 
@@ -61,6 +62,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     known = {
         "host", "port", "zone", "locale", "packs", "web_workers", "web_threads", "behind_tls", "proxy_hops",
         "allow_hosts", "sources", "rule_paths", "webhooks", "database_url", "keep_fields", "keep_runs",
+        "derive_off",
     }  # fmt: skip
     faults += [f"unknown setting: {key}" for key in sorted(set(document) - known)]
 
@@ -126,6 +128,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         sources=tuple(sources),
         rule_paths=tuple(Path(path) for path in words("rule_paths")),
         keep_fields=length("keep_fields", Settings.keep_fields, timedelta(hours=1)),
+        derive_off=words("derive_off"),
         keep_runs=length("keep_runs", Settings.keep_runs, timedelta(days=1)),
         webhooks=words("webhooks"),
     )

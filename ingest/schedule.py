@@ -1,7 +1,8 @@
 """The engine's loop: it leads or waits, runs what is due, and has the rules evaluated.
 
 What is due stands in `source_state`, so a restart forgets nothing; APScheduler only says when to look. Feeds and
-rules have threads of their own: a feed that hangs costs its thread, and no rule waits for it.
+rules have threads of their own: a feed that hangs costs its thread, and no rule waits for it. What is computed from
+fields has one thread, and takes up again where it stopped.
 """
 
 from __future__ import annotations
@@ -35,24 +36,29 @@ from ingest.runner import Desk, RunReport, run_source
 from ingest.source import Source
 
 INGEST_THREADS, RULE_THREADS = 8, 2
-HOUSEKEEPING = "(housekeeping)"  # no source has such a key
+HOUSEKEEPING, FIELD_WORK = "(housekeeping)", "(fields)"  # no source has such a key
 LOOK_S = 0.2  # how often the table is asked what is due: a press on "run now" waits no longer
 BEAT_S = 5.0
 HOUSEKEEPING_S = 3600.0
 GRACE_S = 5.0  # what running feeds get to end in when the engine stops
 NOT_CONFIGURED = ConfiguredFeed(switched_on=False, digest="")
 Evaluate = Callable[[datetime, int], None]
+Work = Callable[[datetime, int], int]  # a bounded amount at the time and under the epoch; 0 when nothing is left
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Engine:
-    """Runs feeds and rules while this process leads; `evaluate` gets the time and the epoch to write under."""
+    """Runs feeds and rules while this process leads; `evaluate` gets the time and the epoch to write under.
+
+    `field_work` are computations over stored fields by name, each called again as long as it finds something to do.
+    """
 
     settings: Settings
     store: Store
     sources: Sequence[Source]
     evaluate: Evaluate
+    field_work: Mapping[str, Work] = field(default_factory=dict)
     period: timedelta = timedelta(seconds=10)
     clock: Clock = utc_now
     http: Http | None = None
@@ -96,6 +102,7 @@ class Engine:
             (term.beat, BEAT_S),
             (term.want_evaluation, self.period.total_seconds()),
             (term.follow_lights, self.period.total_seconds()),
+            (term.want_field_work, self.period.total_seconds()),
             (term.keep_house, HOUSEKEEPING_S),
         ):
             scheduler.add_job(action, "interval", seconds=seconds, next_run_time=datetime.now(UTC))
@@ -118,6 +125,7 @@ class _Term:
         self.lost = threading.Event()
         self.ingest_threads = ThreadPoolExecutor(INGEST_THREADS, "ingest")
         self.rule_threads = ThreadPoolExecutor(RULE_THREADS, "rules")
+        self.field_threads = ThreadPoolExecutor(1, "fields")
         self.running: dict[str, Future[None]] = {}
         self.lights: dict[str, Light] = {}
         self._lock = threading.Lock()
@@ -134,10 +142,12 @@ class _Term:
         )
 
     def end(self) -> None:
+        self.lost.set()  # what is under way bit by bit begins no further bit
         with self._lock:
             running = list(self.running.values())
         self.ingest_threads.shutdown(wait=False, cancel_futures=True)
         self.rule_threads.shutdown(wait=False, cancel_futures=True)
+        self.field_threads.shutdown(wait=False, cancel_futures=True)
         wait(running, GRACE_S)
 
     @contextmanager
@@ -187,6 +197,7 @@ class _Term:
                         set_state(connection, key, running_since=None, next_run_at=due_at)
                 if report.stored:
                     self.want_evaluation()
+                    self.want_field_work()
         finally:
             with self._lock:
                 self.running.pop(key, None)
@@ -214,6 +225,27 @@ class _Term:
                     return
                 self._again = False
 
+    def want_field_work(self) -> None:
+        """Have what is computed from fields brought up to date, unless that is under way."""
+        with self._lock:
+            if FIELD_WORK not in self.running and not self.lost.is_set() and self.engine.field_work:
+                self.running[FIELD_WORK] = self.field_threads.submit(self._work_on_fields)
+
+    def _work_on_fields(self) -> None:
+        """Each in turn, a bit at a time, so that what came last is soon complete."""
+        try:
+            waiting = dict(self.engine.field_work)
+            while waiting and not self.lost.is_set():
+                for name, work in list(waiting.items()):
+                    done = 0
+                    with self._guarded(name):
+                        done = work(self.engine.clock(), self.epoch)
+                    if not done:
+                        del waiting[name]
+        finally:
+            with self._lock:
+                self.running.pop(FIELD_WORK, None)
+
     def follow_lights(self) -> None:
         """Note lights that changed by the mere passing of time."""
         with self._guarded("feed lights"):
@@ -238,7 +270,7 @@ class _Term:
                 settings = self.engine.settings
                 keep_house(
                     self.engine.store, settings.home, self.engine.clock(), keep_fields=settings.keep_fields,
-                    keep_runs=settings.keep_runs, epoch=self.epoch,
+                    keep_runs=settings.keep_runs, keep_fields_for=settings.keep_fields_for, epoch=self.epoch,
                 )  # fmt: skip
         finally:
             with self._lock:

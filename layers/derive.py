@@ -96,6 +96,9 @@ class Deriver:
         except (LayerError, StoreError) as error:
             note = str(error)
             log.warning("%s at %s: %s", job.derivation.name, job.valid_at.isoformat(), error)
+        except Exception as error:  # a fault in one formula is told, and is not the end of the others
+            note = f"the formula failed: {type(error).__name__}: {error}"
+            log.exception("%s at %s failed", job.derivation.name, job.valid_at.isoformat())
         sink = FieldSink()
         context = PutContext(source=SOURCE, payload_id=0, received_at=now, home=self.home)
         prepared = sink.prepare(context, steps)

@@ -224,6 +224,23 @@ def _statistics(values: NDArray[np.float32], weights: Weights) -> Mapping[str, N
     }
 
 
+@dataclass
+class Histories:
+    """The histories of one home, kept up to date by whoever leads; each leadership first looks at what is there."""
+
+    store: Store
+    home: Path
+    base_dir: Path
+    _checked: int | None = None
+
+    def work(self, now: datetime, *, epoch: int, budget: int = BATCH) -> int:
+        """As `bring_up_to_date`."""
+        if self._checked != epoch:
+            forget_broken(self.store, self.home, self.base_dir, epoch=epoch)
+            self._checked = epoch
+        return bring_up_to_date(self.store, self.home, self.base_dir, now, epoch=epoch, budget=budget)
+
+
 def forget_broken(store: Store, home: Path, base_dir: Path, *, epoch: int | None = None) -> int:
     """Drop slots whose file does not hold them, and files that no slot names; for the start of a leadership.
 

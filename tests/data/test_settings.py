@@ -25,6 +25,14 @@ def test_keep_times_that_cannot_be_are_faults_at_once(home: Path) -> None:
     assert [fault.split(":")[0] for fault in caught.value.faults] == ["keep_fields", "keep_runs"]
 
 
+def test_derived_quantities_are_switched_off_by_name(home: Path) -> None:
+    (home / "tocsin.yaml").write_text("derive_off: [wind_chill, utci_shade]\n", encoding="utf-8")
+    assert read_settings({"TOCSIN_HOME": str(home)}).derive_off == ("wind_chill", "utci_shade")
+    (home / "tocsin.yaml").write_text("derive_off: utci\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="derive_off: a list of texts"):
+        read_settings({"TOCSIN_HOME": str(home)})
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("90 s", 90), ("5min", 300), (" 1.5 h ", 5400), ("2 d", 172800)],

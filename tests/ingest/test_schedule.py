@@ -297,3 +297,40 @@ def test_second_engine_waits_and_takes_over(sqlite_url: str, home: Path, feeds: 
     thread.join(10)
     first_store.close()
     second_store.close()
+
+
+def test_field_work_goes_on_until_nothing_is_left_and_its_failure_stops_nothing(
+    store: Store, home: Path, feeds: FeedServer
+) -> None:
+    rules, left = Rules(), [3, 0, 2, 0]  # of each call: how much was done
+    done: list[int] = []
+
+    def work(now: datetime, epoch: int) -> int:
+        done.append(epoch)
+        return left.pop(0) if left else 0
+
+    def broken(now: datetime, epoch: int) -> int:
+        raise RuntimeError("by design")
+
+    engine = engine_of(
+        store, home, feeds, rules, period=timedelta(seconds=0.2), field_work={"broken": broken, "sums": work}
+    )
+    with running(engine):
+        assert wait_until(lambda: len(done) > 4, 20)
+        assert wait_until(lambda: len(rules.times) > 2, 20)
+    with store.read() as connection:
+        assert set(done) == {connection.execute(sa.select(leader.c.epoch)).scalar_one()}
+
+
+def test_field_work_stops_with_its_term(store: Store, home: Path, feeds: FeedServer) -> None:
+    done: list[float] = []
+
+    def endless(now: datetime, epoch: int) -> int:
+        done.append(time.monotonic())
+        return 1
+
+    with running(engine_of(store, home, feeds, Rules(), field_work={"endless": endless})):
+        assert wait_until(lambda: len(done) > 3, 20)
+    count = len(done)
+    time.sleep(0.1)
+    assert len(done) == count

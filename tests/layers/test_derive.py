@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -236,6 +237,23 @@ def test_a_damaged_input_gives_no_step(store: Store, home: Path, now: datetime) 
         path.write_bytes(b"not a shard")
     work_off(Deriver(store, home, only("precipitation_3h")), now)
     assert derived(store, home, "precipitation", 10800) == {}
+
+
+def test_a_formula_that_fails_is_told_and_does_not_stop_the_others(
+    store: Store, home: Path, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Any) -> Any:
+        raise ZeroDivisionError("by design")
+
+    put(store, home, *weather(now), received_at=now)
+    broken = replace(only("heat_index")[0], compute=fail)
+    deriver = Deriver(store, home, (broken, *only("wind_speed")))
+    assert work_off(deriver, now) == 2
+    assert len(derived(store, home, "wind_speed")) == 1
+    with store.read() as connection:
+        notes = dict(connection.execute(sa.select(derivation.c.name, derivation.c.note)).all())
+    assert notes["heat_index"] == "the formula failed: ZeroDivisionError: by design"
+    assert "heat_index at" in caplog.text
 
 
 def test_two_sources_on_one_grid_do_not_alternate(store: Store, home: Path, now: datetime) -> None:
