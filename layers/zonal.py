@@ -338,7 +338,7 @@ def region_values(
 
 
 def reduce_field(
-    values: NDArray[np.float32], weights: Weights, *, above: float = np.inf, by_area: bool = False
+    values: NDArray[np.floating[Any]], weights: Weights, *, above: float = np.inf, by_area: bool = False
 ) -> NDArray[np.float64]:
     """(n, 6): sum, valid weight, whole weight, maximum, minimum and weight at or above a limit, in one pass."""
     from layers.zonal_kernel import reduce_regions
