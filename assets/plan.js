@@ -42,7 +42,7 @@
   }
 
   const DEFAULTS = { show: "value", statistic: "mean", tab: "ranking", paint: "regions" };
-  const NAMES = ["series", "show", "kind", "statistic", "above", "people", "time", "region", "tab", "paint", "area"];
+  const NAMES = ["series", "show", "kind", "statistic", "above", "people", "time", "region", "tab", "paint", "area", "risk"];
 
   const MOST_CORNERS = 60; // as in pages/_plan_state.py
 
@@ -71,6 +71,9 @@
     const area = state.area;
     state.area = outline(area);
     state.reach = area && area.kind !== "drawn" ? `${area.kind}:${area.value}` : "";
+    state.risk = state.risk
+      ? Object.entries(state.risk).map(([key, one]) => [key, one.weight ?? 1, one.low ?? "", one.high ?? ""].join("*")).join(";")
+      : "";
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(state)) {
       if (value !== null && value !== undefined && value !== "" && value !== DEFAULTS[name]) query.set(name, value);

@@ -16,7 +16,7 @@ from data.text import Translate, translator
 from pages._context import Context
 from pages._locale import locale_of
 from pages._plan_state import Choice
-from pages._plan_values import ValueReader, default_kind, pick
+from pages._plan_values import LIMITED, WEIGHTED, ValueReader, default_kind, pick
 from pages._plan_words import kind_words, quantity_word, series_word, statistic_words
 
 LEVEL = re.compile(r"(?P<base>.+)_return_level_(?P<years>\d+)y$")
@@ -54,7 +54,7 @@ def panel(choice: Choice, series: Sequence[Series], regions: RegionIndex, t: Tra
                 id="plan-above", label=t("At or above"), size="xs", debounce=600,
                 value="" if choice.above is None else choice.above,
             ),
-            id="plan-above-holder", hidden=choice.statistic != "share_above",
+            id="plan-above-holder", hidden=choice.statistic not in LIMITED,
         ),
         dmc.Switch(id="plan-people", label=t("Weighted by people"), checked=choice.people, size="xs"),
         html.Div(t("Map shows"), className="label-small", id="plan-paint-label"),
@@ -173,7 +173,10 @@ def register(dash_app: Dash, context: Context, reader: ValueReader) -> None:
         wanted = kind or (default_kind(chosen.bounds, context.regions) if chosen else None)
         return options, no_update if kept == show else kept, no_update if wanted == kind else wanted
 
-    @dash_app.callback(Output("plan-above-holder", "hidden"), Input("plan-statistic", "value"))
+    @dash_app.callback(
+        Output("plan-above-holder", "hidden"), Output("plan-people", "disabled"), Input("plan-statistic", "value")
+    )
     @needs("plan.view")
-    def limit(statistic: Any) -> bool:
-        return bool(statistic != "share_above")
+    def limit(statistic: Any) -> Any:
+        """A limit only for statistics that have one; people as weights only where they can be."""
+        return statistic not in LIMITED, statistic not in WEIGHTED

@@ -27,7 +27,7 @@ from pages._plan_words import measure, series_word, statistic_words
 if TYPE_CHECKING:
     from layers.region_history import HistoryPoint
 
-KEPT = ("mean", "max", "min", "p90")  # statistics of which every step is kept
+KEPT = ("mean", "area_mean", "max", "min", "p90")  # statistics of which every step is kept
 DRAWN_LEVELS = (2, 10, 50)  # return periods with a line in the chart [years]
 INK, LINE, COLOUR, LEVEL = "#808897", "#80889733", "#6366f1", "#a855f7"
 

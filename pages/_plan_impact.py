@@ -118,8 +118,8 @@ def register(dash_app: Dash, context: Context, reader: ValueReader) -> None:
         if area.get("kind") == "drawn" and ctx.triggered_id == "plan-now" and here is not None and _counted(ctx):
             return no_update, no_update
         try:
-            shape, said = _shape(area, here, context, reader, t)
-            found = _impact(shape, context)
+            shape, said = shape_of(area, here, context, reader, t)
+            found = impact(shape, context)
         except TocsinError as error:
             return html.P(t(str(error)), className="bad"), {"type": "footprint", "geometry": None}
         command = {"type": "footprint", "geometry": for_map(found.geometry)}
@@ -136,7 +136,7 @@ def _counted(context: Any) -> bool:
     return [one["prop_id"] for one in context.triggered] == ["plan-now.data"]
 
 
-def _impact(shape: Any, context: Context) -> Impact:
+def impact(shape: Any, context: Context) -> Impact:
     from layers.impact import impact_of
 
     settings = context.settings
@@ -146,7 +146,7 @@ def _impact(shape: Any, context: Context) -> Impact:
         )
 
 
-def _shape(
+def shape_of(
     area: Mapping[str, Any], here: Any, context: Context, reader: ValueReader, t: Translate
 ) -> tuple[Any, list[Component]]:
     """The area and the sentence that says what it is made of.

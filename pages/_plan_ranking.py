@@ -19,7 +19,7 @@ from pages._places import name_of
 from pages._plan_choices import effective
 from pages._plan_facts import about
 from pages._plan_state import STATISTICS, Choice
-from pages._plan_values import Answer, Question, ValueReader, last_received, pick
+from pages._plan_values import LIMITED, Answer, Question, ValueReader, last_received, pick
 from pages._plan_words import statistic_title
 from pages._times import age
 
@@ -68,7 +68,7 @@ def question(context: Context, reader: ValueReader, asked: tuple[Any, ...], time
     row = reader.step(shown.key, drawn.get("step"))
     if row is None:
         return None
-    limit = float(above) if isinstance(above, int | float) and statistic == "share_above" else None
+    limit = float(above) if isinstance(above, int | float) and statistic in LIMITED else None
     return shown, row, Question(step=row.id, kind=kind, statistic=statistic, above=limit, people=bool(people))
 
 
@@ -91,7 +91,7 @@ def register(dash_app: Dash, context: Context, reader: ValueReader) -> None:
         if found is None:
             return _nothing(context, reader, t), [], [], [], None
         series, row, wanted = found
-        if wanted.statistic == "share_above" and wanted.above is None:
+        if wanted.statistic in LIMITED and wanted.above is None:
             return html.P(t("Say at or above which value the area is meant."), className="bad"), [], [], [], None
         here = _here(series, wanted)
         if before == here:
@@ -102,7 +102,7 @@ def register(dash_app: Dash, context: Context, reader: ValueReader) -> None:
             return _failed(error, t), [], [], [], None
         unit = answer.values.unit
         title = statistic_title(wanted.statistic, wanted.above, row.unit, wanted.people, t)
-        if wanted.statistic != "share_above" and unit != "1":
+        if wanted.statistic not in LIMITED and unit != "1":
             title += f" [{unit}]"
         lines = about(answer, series, context, t, now)
         return (lines, table.tally(answer, t), table.columns(title, t),

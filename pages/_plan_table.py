@@ -148,10 +148,11 @@ def figure(known: Any, unknown: int, unit: str, mark: float | None, t: Translate
     return {
         "data": bars,
         "layout": {
-            "margin": {"l": 36, "r": 28, "t": 12, "b": 32}, "paper_bgcolor": "rgba(0,0,0,0)",
+            "margin": {"l": 48, "r": 28, "t": 12, "b": 32}, "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)", "font": {"size": 11, "color": INK}, "bargap": 0.04,
             "showlegend": False, "shapes": shapes,
             "xaxis": {"title": {"text": unit if unit != "1" else "", "standoff": 2}, "gridcolor": LINE},
-            "yaxis": {"title": {"text": t("regions")}, "gridcolor": LINE, "zeroline": False},
+            "yaxis": {"title": {"text": t("regions"), "standoff": 4}, "nticks": 4, "gridcolor": LINE,
+                      "zeroline": False},
         },
     }  # fmt: skip

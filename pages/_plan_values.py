@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from data.regions import KINDS, RegionIndex
 from data.store.field_series import Series, SeriesKey, best_steps, key_of, list_series
-from data.store.fields import find_step, open_step
+from data.store.fields import find_step
 from data.store.tables import field_step
-from layers.fields import step_region_values
 from layers.layer import RegionValues
-from layers.zonal import load_weights
 from pages._context import Context
 
 KEPT_TABLES = 48
 SLOW = re.compile(r"^population|_annual_max$|_normal$|_return_level_\d+y$|_return_period$")
+WEIGHTED = ("mean", "p90", "share_above")  # statistics that people can weigh
+LIMITED = {"share_above": "share", "people_above": "people"}  # those of a limit, as `layers.region_table` calls them
 FINEST = ("cn-county", "us-county", "admin1", "country")
 
 
@@ -99,13 +99,16 @@ class ValueReader:
         return answer
 
     def _compute(self, row: Any, question: Question) -> RegionValues:
-        settings = self._context.settings
-        step = open_step(settings.home, row)
-        weights = load_weights(settings.home, settings.base_dir, [question.kind], step.lon, step.lat)
-        if question.statistic == "p90":
-            return step_region_values(step, weights, "percentile", percentile=90.0)
-        options = {} if question.above is None else {"above": question.above}
-        return step_region_values(step, weights, question.statistic, **options)
+        from layers.region_table import region_table
+
+        context = self._context
+        word, people = question.statistic, question.people and question.statistic in WEIGHTED
+        if word in LIMITED:
+            word = f"{LIMITED[word]}:{question.above or 0.0:f}"
+        settings = context.settings
+        return region_table(
+            context.store, settings.home, settings.base_dir, row, question.kind, word, population=people
+        )  # fmt: skip
 
 
 def latest(connection: Any, key: SeriesKey, now: datetime) -> Any | None:
@@ -136,8 +139,12 @@ def pick(series: Sequence[Series], key: str) -> Series | None:
     What changes slower than the weather (people, yearly extremes) is proposed only where there is nothing else.
     """
     if not key:
-        return max(series, key=lambda one: (not SLOW.search(one.key.quantity), one.received_at), default=None)
+        return max(series, key=_freshness, default=None)
     return next((one for one in series if str(one.key) == key), None)
+
+
+def _freshness(one: Series) -> tuple[bool, bool, datetime]:
+    return not SLOW.search(one.key.quantity), one.key.source != "derived", one.received_at
 
 
 def last_received(context: Context) -> datetime | None:

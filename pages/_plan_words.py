@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 
 from data.store.field_series import Series
 from data.text import Translate
 from layers.fields import spec_for
-from pages._times import span
+from pages._plan_values import LIMITED
 
 
 def kind_words(t: Translate) -> dict[str, str]:
@@ -28,19 +27,21 @@ def statistic_words(t: Translate) -> dict[str, str]:
     """By statistic over the cells of a region."""
     return {
         "mean": t("Mean"),
+        "area_mean": t("Mean by ground area"),
         "max": t("Maximum"),
         "min": t("Minimum"),
         "p90": t("90th percentile"),
         "sum": t("Sum of cells"),
         "share_above": t("Share of area at or above"),
+        "people_above": t("People where it is at or above"),
     }
 
 
 def statistic_title(statistic: str, above: float | None, unit: str, people: bool, t: Translate) -> str:
     """What a column of numbers is: `Share of area at or above 50 mm`."""
     word = statistic_words(t)[statistic]
-    if statistic == "share_above" and above is not None:
-        word += f" {number(above)} {unit}"
+    if statistic in LIMITED and above is not None:
+        word += f" {measure(above, unit)}"
     return word + (" · " + t("weighted by people") if people else "")
 
 
@@ -50,11 +51,11 @@ def quantity_word(series: Series, t: Translate) -> str:
 
 
 def series_word(series: Series, t: Translate) -> str:
-    """`Precipitation, 24 h · mrms · forecast`."""
+    """`Precipitation, 24 h · mrms`."""
     word = quantity_word(series, t)
     if series.key.accumulation_s:
-        word += t(", ") + span(timedelta(seconds=series.key.accumulation_s), t)
-    return " · ".join([word, source_word(series.key.source, t), *([t("forecast")] if series.forecast else [])])
+        word += t(", ") + t("{n} h").format(n=f"{series.key.accumulation_s / 3600:g}")
+    return f"{word} · {source_word(series.key.source, t)}"
 
 
 def source_word(source: str, t: Translate) -> str:
@@ -80,4 +81,6 @@ def shown(value: float, unit: str, statistic: str, t: Translate) -> str:
     """A region's value: a share in percent, unknown as the word."""
     if not math.isfinite(value):
         return t("Unknown")
+    if statistic == "people_above":
+        return f"{value:,.0f}"
     return f"{value:.0%}" if statistic == "share_above" else measure(value, unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +10,17 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, clientside_callback, dcc, html, no_update
 
 from access.guard import needs
+from data.store.field_series import Series
 from data.text import Translate
-from pages import _plan_choices, _plan_history, _plan_impact, _plan_ranking
+from pages import (
+    _plan_choices,
+    _plan_export,
+    _plan_history,
+    _plan_impact,
+    _plan_paint,
+    _plan_ranking,
+    _plan_risk,
+)
 from pages._context import Context
 from pages._facts import FactReader
 from pages._map import TO_INBOX, connect_map, map_view
@@ -20,6 +30,11 @@ from pages._plan_values import ValueReader, pick
 
 PATH, TITLE, ACTION = "/plan", "Plan", "plan.view"
 MAP = "plan-map"
+STAGE_PX = 660.0  # about the width of the map between the panels
+ONLY_FIELD = {
+    "type": "layers",
+    "visible": {"regions": False, "events": False, "stations": False, "warnings": False, "survey": False},
+}  # levels and feeds are Watch's; here the numbers of the table have the map
 COMMANDS = ("plan-command-field", "plan-command-paint", "plan-command-go", "plan-command-area", "plan-command-draw")
 
 
@@ -48,7 +63,7 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
             html.Section(
                 map_view(
                     MAP, regions=context.regions, locale=locale, zone=context.settings.zone,
-                    packs=context.settings.packs,
+                    packs=context.settings.packs, view=start_view(pick(series, choice.series)),
                 ),
                 className="stage plan-stage", **{"aria-label": t("Map")},
             ),
@@ -58,11 +73,22 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
     )  # fmt: skip
 
 
+def start_view(series: Series | None) -> Mapping[str, float] | None:
+    """A view that holds a series; a place in the address wins over it."""
+    if series is None:
+        return None
+    west, south, east, north = series.bounds
+    zoom = math.log2(min(360.0 / max(east - west, 1.0), 150.0 / max(north - south, 1.0)) * STAGE_PX / 512.0)
+    return {"lon": (west + east) / 2, "lat": (south + north) / 2, "zoom": round(max(0.5, min(zoom, 9.0)), 2)}
+
+
 def _results(choice: Choice, t: Translate) -> Any:
     tabs = (
         ("ranking", t("Ranking"), _plan_ranking.panel(choice, t)),
         ("history", t("History"), _plan_history.panel(t)),
+        ("risk", t("Risk"), _plan_risk.panel(t)),
         ("impact", t("Impact"), _plan_impact.panel(choice, t)),
+        ("export", t("Export"), _plan_export.panel(t)),
     )
     return dmc.Tabs(
         [
@@ -84,6 +110,9 @@ def _stores(choice: Choice) -> list[Any]:
         dcc.Store(id="plan-go", data=go),
         dcc.Store(id="plan-area", data=_plan_impact.stored(choice)),
         dcc.Store(id="plan-outline-fault"),
+        dcc.Store(id="plan-risk-recipe", data=_plan_risk.recipe_of(choice)),
+        dcc.Store(id="plan-risk-proposed"),
+        dcc.Store(id="plan-uploads"),
         dcc.Store(id="plan-told"),
         dcc.Store(id="plan-address"),
         *[dcc.Store(id=name) for name in COMMANDS],
@@ -100,6 +129,9 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
     _plan_ranking.register(dash_app, context, reader)
     _plan_history.register(dash_app, context, reader)
     _plan_impact.register(dash_app, context, reader)
+    _plan_risk.register(dash_app, context, reader)
+    _plan_paint.register(dash_app, context, reader)
+    _plan_export.register(dash_app, context, reader)
     _register_map(dash_app, context, reader)
     _register_browser(dash_app)
 
@@ -117,10 +149,10 @@ def _register_map(dash_app: Dash, context: Context, reader: ValueReader) -> None
         if chosen is None:
             return {"type": "field", "series": None}
         wanted = str(effective(chosen, series, str(show or "value")).key)
-        command = {"type": "field", "series": wanted}
+        command: dict[str, Any] = {"type": "field", "series": wanted}
         if isinstance(time, dict) and time.get("series") == wanted and not time.get("latest"):
             command["step"] = time["step"]
-        return command
+        return [ONLY_FIELD, command]
 
     @dash_app.callback(Output("plan-command-go", "data"), Input("plan-go", "data"))
     @needs("plan.view")
@@ -156,4 +188,5 @@ def _register_browser(dash_app: Dash) -> None:
         *[Input(f"plan-{name}", "value") for name in ("series", "show", "kind", "statistic", "above")],
         Input("plan-people", "checked"), Input("plan-time", "data"), Input("plan-region", "data"),
         Input("plan-tabs", "value"), Input("plan-paint", "value"), Input("plan-area", "data"),
+        Input("plan-risk-recipe", "data"),
     )  # fmt: skip

@@ -46,6 +46,7 @@ export class Choropleth {
     const shade = ['feature-state', 'shade'];
     const known = ['boolean', ['feature-state', 'known'], false];
     const listed = ['boolean', ['feature-state', 'listed'], false];
+    const selected = ['boolean', ['feature-state', 'selected'], false];
     return [
       {
         slot: 23, id: `choropleth-${this.kind}`, type: 'fill', ...vector,
@@ -61,6 +62,10 @@ export class Choropleth {
       {
         slot: 25, id: `choropleth-edge-${this.kind}`, type: 'line', ...vector,
         paint: {'line-color': palette.edge, 'line-width': 0.6, 'line-opacity': ['case', listed, 1, 0.3]},
+      },
+      {
+        slot: 34, id: `choropleth-selected-${this.kind}`, type: 'line', ...vector,
+        paint: {'line-color': palette.ink, 'line-width': ['case', selected, 3, 0]},
       },
     ];
   }
