@@ -35,6 +35,7 @@ class Settings:
     sources: tuple[Mapping[str, Any], ...] = ()  # configured feeds, see docs
     rule_paths: tuple[Path, ...] = ()  # the office's own packs
     keep_fields: timedelta = timedelta(days=7)  # gridded steps, by their valid time
+    keep_fields_for: Mapping[str, timedelta | None] = field(default_factory=dict)  # by quantity; None is always
     derive_off: tuple[str, ...] = ()  # derived quantities that are not wanted
     keep_runs: timedelta = timedelta(days=30)  # what runs, evaluations and changes leave behind
     webhooks: tuple[str, ...] = field(default=(), repr=False)  # where operator notices go; may hold tokens
@@ -61,8 +62,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     document = _read_document(Path(named) if named else home / "tocsin.yaml", bool(named), faults)
     known = {
         "host", "port", "zone", "locale", "packs", "web_workers", "web_threads", "behind_tls", "proxy_hops",
-        "allow_hosts", "sources", "rule_paths", "webhooks", "database_url", "keep_fields", "keep_runs",
-        "derive_off",
+        "allow_hosts", "sources", "rule_paths", "webhooks", "database_url", "keep_fields",
+        "keep_fields_for", "keep_runs", "derive_off",
     }  # fmt: skip
     faults += [f"unknown setting: {key}" for key in sorted(set(document) - known)]
 
@@ -128,6 +129,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         sources=tuple(sources),
         rule_paths=tuple(Path(path) for path in words("rule_paths")),
         keep_fields=length("keep_fields", Settings.keep_fields, timedelta(hours=1)),
+        keep_fields_for=_lengths(document.get("keep_fields_for", {}), faults),
         derive_off=words("derive_off"),
         keep_runs=length("keep_runs", Settings.keep_runs, timedelta(days=1)),
         webhooks=words("webhooks"),
@@ -135,6 +137,25 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     if faults:
         raise ConfigError(faults)
     return settings
+
+
+def _lengths(written: Any, faults: list[str]) -> Mapping[str, timedelta | None]:
+    """Durations by quantity; `always` is None."""
+    if not isinstance(written, dict):
+        faults.append("keep_fields_for: a mapping of quantities to durations or `always`")
+        return {}
+    found: dict[str, timedelta | None] = {}
+    for quantity, value in written.items():
+        name = f"keep_fields_for: {quantity}"
+        try:
+            kept = None if value == "always" else parse_duration(str(value))
+        except ValueError as error:
+            faults.append(f"{name}: {error}, or `always`, not {value!r}")
+            continue
+        if kept is not None and kept < timedelta(hours=1):
+            faults.append(f"{name}: at least {timedelta(hours=1)}, not {value!r}")
+        found[str(quantity)] = kept
+    return found
 
 
 def _read_document(path: Path, required: bool, faults: list[str]) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ named 0, 1, 2... and no metadata but these; they are read as well.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -87,6 +88,22 @@ def publish(partial: Path, target: Path) -> None:
         if not target.exists():
             raise
     sync_folders([target.parent])
+
+
+def sync_file(path: Path) -> None:
+    """Have a file that somebody wrote on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def remove_folder(path: Path) -> None:
+    """Take a folder away at once, then its files: who reads it sees that it has gone, not that parts are missing."""
+    with contextlib.suppress(FileNotFoundError):
+        gone = Path(tempfile.mkdtemp(dir=path.parent, prefix=".gone-"))
+        try:
+            path.rename(gone / "folder")
+        finally:
+            shutil.rmtree(gone, ignore_errors=True)
 
 
 def sync_folders(folders: Iterable[Path]) -> None:
@@ -205,6 +222,7 @@ class StepArray:
 
     row: Any  # of field_step
     group: Any  # zarr.Group
+    folder: Path
 
     @cached_property
     def lon(self) -> NDArray[np.float64]:
@@ -230,8 +248,8 @@ class StepArray:
 
     @property
     def values(self) -> NDArray[np.float32]:
-        """The whole field at full size (ny, nx); read each time it is asked for."""
-        return np.asarray(self.levels[0][:], np.float32)
+        """The whole field at full size (ny, nx); read each time it is asked for. StoreError if it goes meanwhile."""
+        return whole(self.folder, np.asarray(self.levels[0][:], np.float32))
 
     @property
     def valid_at(self) -> datetime:
@@ -247,7 +265,13 @@ def open_step(home: Path, row: Any) -> StepArray:
     StoreError
         If the group is not there.
     """
-    return StepArray(row, open_group(home, row.store))
+    import zarr
+
+    folder = home / FOLDER / row.store
+    try:
+        return StepArray(row, zarr.open_group(folder, mode="r", zarr_format=3), folder)
+    except FileNotFoundError:
+        raise _gone(folder) from None
 
 
 def open_values(home: Path, row: Any) -> Any:
@@ -260,14 +284,15 @@ def open_values(home: Path, row: Any) -> Any:
             return zarr.open_array(folder / name, mode="r", zarr_format=3)
         except FileNotFoundError:
             continue
-    raise StoreError(f"field step {row.store} is not in the archive")
+    raise _gone(folder)
 
 
-def open_group(home: Path, name: str) -> Any:
-    """The Zarr group of a step; StoreError if it is not there."""
-    import zarr
+def whole(folder: Path, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values read from a group that is still there: one that is being removed reads as missing values."""
+    if not folder.exists():
+        raise _gone(folder)
+    return values
 
-    try:
-        return zarr.open_group(home / FOLDER / name, mode="r", zarr_format=3)
-    except FileNotFoundError:
-        raise StoreError(f"field step {name} is not in the archive") from None
+
+def _gone(folder: Path) -> StoreError:
+    return StoreError(f"field step {'/'.join(folder.parts[-3:])} is not in the archive")

@@ -160,6 +160,27 @@ def best_steps(
     limit : int
         Where there are more, the newest stay.
     """
+    ranked = _ranked(key, since=since, until=until, run_at=run_at, forecast=forecast)
+    query = sa.select(field_step).join(ranked, columns.id == ranked.c.id).where(ranked.c.place == 1)
+    return list(connection.execute(query.order_by(columns.valid_at.desc()).limit(limit)))[::-1]
+
+
+def best_ids(connection: Connection, key: SeriesKey, **within: Any) -> list[tuple[int, datetime]]:
+    """Id and valid time of the steps that `best_steps` would give, without the rest of their rows."""
+    ranked = _ranked(key, **within)
+    query = sa.select(ranked.c.id, ranked.c.valid_at).where(ranked.c.place == 1).order_by(ranked.c.valid_at)
+    return [(number, valid_at) for number, valid_at in connection.execute(query)]
+
+
+def _ranked(
+    key: SeriesKey,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    run_at: datetime | None = None,
+    forecast: bool | None = None,
+) -> sa.Subquery:
+    """Ids with their place among the steps of the same valid time; the best has place 1."""
     conditions = [in_series(key)]
     conditions += [] if since is None else [columns.valid_at > since]
     conditions += [] if until is None else [columns.valid_at <= until]
@@ -167,9 +188,7 @@ def best_steps(
     conditions += [] if forecast is None else [columns.forecast == sa.literal(forecast)]
     order = (columns.forecast, columns.run_at.desc(), columns.id.desc())
     place = sa.func.row_number().over(partition_by=columns.valid_at, order_by=order).label("place")
-    ranked = sa.select(columns.id, place).where(*conditions).subquery()
-    query = sa.select(field_step).join(ranked, columns.id == ranked.c.id).where(ranked.c.place == 1)
-    return list(connection.execute(query.order_by(columns.valid_at.desc()).limit(limit)))[::-1]
+    return sa.select(columns.id, columns.valid_at, place).where(*conditions).subquery()
 
 
 def read_runs(connection: Connection, key: SeriesKey, *, limit: int = 1000) -> list[Run]:

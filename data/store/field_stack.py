@@ -18,7 +18,7 @@ from xarray.core.indexing import (
 )
 
 from data.errors import StoreError
-from data.store.field_files import open_values
+from data.store.field_files import FOLDER, open_values, whole
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,9 @@ class Stack(BackendArray):
         array = open_values(self.home, self.places[number])
         if array.shape != self.shape[1:]:
             raise StoreError(f"field step {self.places[number].store} has {array.shape} cells, not {self.shape[1:]}")
-        return np.asarray(array.oindex[rows, columns], np.float32)
+        return whole(
+            self.home / FOLDER / self.places[number].store, np.asarray(array.oindex[rows, columns], np.float32)
+        )
 
 
 def lazy(stack: Stack) -> Any:

@@ -9,9 +9,9 @@ A group appears by a rename, complete or not at all. Groups that no row names ar
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from data.model import FieldStep
 from data.store.changes import note_change
 from data.store.engine import Store
 from data.store.field_dataset import open_dataset
-from data.store.field_files import FOLDER, StepArray, open_step, overviews, safe_name, write_group
+from data.store.field_files import FOLDER, StepArray, open_step, overviews, remove_folder, safe_name, write_group
 from data.store.sink import Counts, PutContext
 from data.store.tables import field_step
 
@@ -33,6 +33,8 @@ __all__ = [
     "FOLDER", "FieldSink", "StepArray", "clean", "find_step", "find_steps", "open_dataset", "open_step", "overviews",
     "roll", "step_id", "trim", "values_digest",
 ]  # fmt: skip
+ALWAYS = ("population", "*_annual_max", "*_normal")  # climatologies: valid long ago, and not because they are old
+CARRIED, CARRIED_FOR = ("fwi_*",), timedelta(days=3)  # codes of yesterday are what today's are computed from
 IDENTITY = ("source", "quantity", "run_at", "valid_at", "accumulation_s", "grid")
 
 
@@ -155,17 +157,43 @@ def trim(store: Store, home: Path, quantity: str, keep: timedelta, now: datetime
         )  # fmt: skip
         kept = _referenced(connection)
     for name in set(names) - kept:
-        shutil.rmtree(home / FOLDER / name, ignore_errors=True)
+        remove_folder(home / FOLDER / name)
     return len(names)
 
 
-def roll(store: Store, home: Path, now: datetime, *, keep: timedelta, epoch: int | None = None) -> int:
-    """Trim every quantity to `keep` and clean up behind; for the engine, now and then. Returns steps dropped."""
+def roll(
+    store: Store,
+    home: Path,
+    now: datetime,
+    *,
+    keep: timedelta,
+    keep_for: Mapping[str, timedelta | None] | None = None,
+    epoch: int | None = None,
+) -> int:
+    """Trim every quantity to its time and clean up behind; for the engine, now and then. Returns steps dropped."""
     with store.read() as connection:
         quantities = list(connection.execute(sa.select(field_step.c.quantity).distinct()).scalars())
-    dropped = sum(trim(store, home, quantity, keep, now, epoch=epoch) for quantity in sorted(quantities))
+    dropped = 0
+    for quantity in sorted(quantities):
+        time = kept_for(quantity, keep, keep_for or {})
+        dropped += 0 if time is None else trim(store, home, quantity, time, now, epoch=epoch)
     clean(store, home, now)
     return dropped
+
+
+def kept_for(quantity: str, keep: timedelta, keep_for: Mapping[str, timedelta | None]) -> timedelta | None:
+    """How long steps of a quantity are kept; None is always.
+
+    What the office says of the quantity by its name goes first, then what the house says of climatologies and of
+    codes that go on from day to day, then the office's patterns (`snow_*`) in their order, then what goes for all.
+    """
+    if quantity in keep_for:
+        return keep_for[quantity]
+    if any(fnmatchcase(quantity, pattern) for pattern in ALWAYS):
+        return None
+    found = next((time for pattern, time in keep_for.items() if fnmatchcase(quantity, pattern)), keep)
+    carried = any(fnmatchcase(quantity, pattern) for pattern in CARRIED)
+    return max(found, CARRIED_FOR) if carried and found is not None else found
 
 
 def clean(store: Store, home: Path, now: datetime, *, older_than: timedelta = timedelta(hours=1)) -> int:
@@ -176,7 +204,7 @@ def clean(store: Store, home: Path, now: datetime, *, older_than: timedelta = ti
     for group in root.glob("*/*/*"):
         unnamed = group.relative_to(root).as_posix() not in kept
         if unnamed and group.is_dir() and group.stat().st_mtime < limit:
-            shutil.rmtree(group, ignore_errors=True)
+            remove_folder(group)
             removed += 1
     return removed
 

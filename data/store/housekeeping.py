@@ -13,6 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from data.store.engine import Store
+from data.store.field_blocks import consolidate
 from data.store.fields import roll
 from data.store.tables import change, evaluation, run
 
@@ -29,9 +30,10 @@ def keep_house(
     *,
     keep_fields: timedelta,
     keep_runs: timedelta,
+    keep_fields_for: Mapping[str, timedelta | None] | None = None,
     epoch: int | None = None,
 ) -> Mapping[str, int]:
-    """Let go of what is past its time.
+    """Let go of what is past its time, and turn closed days of fields for the histories of points.
 
     Parameters
     ----------
@@ -39,6 +41,8 @@ def keep_house(
         Gridded steps that were valid longer ago go, with their files.
     keep_runs : timedelta
         Older evaluations, changes, and runs that failed without a payload go.
+    keep_fields_for : mapping, optional
+        Other times by quantity; None is always.
     epoch : int, optional
         Leadership under which to write.
 
@@ -53,13 +57,14 @@ def keep_house(
         If another leader has taken over.
     """
     gone = {
-        "field_step": roll(store, home, now, keep=keep_fields, epoch=epoch),
+        "field_step": roll(store, home, now, keep=keep_fields, keep_for=keep_fields_for, epoch=epoch),
         "run": _drop_runs(store, now, keep_runs, epoch),
         "evaluation": _drop_evaluations(store, now, keep_runs, epoch),
         "change": _drop(store, change, change.c.at < now - keep_runs, epoch),
     }
     if any(gone.values()):
         log.info("let go of %s", ", ".join(f"{count} {name}" for name, count in gone.items() if count))
+    consolidate(store, home, now, epoch=epoch)
     return gone
 
 

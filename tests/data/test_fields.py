@@ -25,6 +25,7 @@ from data.store.fields import (
     clean,
     find_step,
     find_steps,
+    kept_for,
     open_step,
     overviews,
     roll,
@@ -179,6 +180,50 @@ def test_roll_trims_every_quantity(store: Store, home: Path) -> None:
         assert [row.valid_at for row in find_steps(connection)] == [VALID_AT]
 
 
+def test_roll_keeps_climatologies_and_what_the_office_says(store: Store, home: Path) -> None:
+    names = ["precipitation", "snow_depth", "population", "precipitation_annual_max"]
+    old = VALID_AT - timedelta(days=9)
+    keep(store, home, *(step(old, size=16, seed=number, quantity=name) for number, name in enumerate(names)))
+    assert roll(store, home, VALID_AT, keep=timedelta(days=7), keep_for={"snow_*": None}) == 1
+    with store.read() as connection:
+        assert {row.quantity for row in find_steps(connection)} == set(names[1:])
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "keep_for", "kept"),
+    [
+        ("rain", {}, 2 * DAY),
+        ("rain", {"rain": 9 * DAY}, 9 * DAY),
+        ("rain", {"r*": None, "rain": DAY}, DAY),
+        ("population", {"*": DAY}, None),
+        ("population", {"population": DAY}, DAY),
+        ("rain_normal", {}, None),
+        ("fwi_dmc", {}, 3 * DAY),
+        ("fwi_dmc", {"fwi_*": 30 * DAY}, 30 * DAY),
+        ("fwi_dmc", {"fwi_*": None}, None),
+    ],
+)
+def test_time_that_a_quantity_is_kept_for(
+    quantity: str, keep_for: dict[str, timedelta | None], kept: timedelta | None
+) -> None:
+    assert kept_for(quantity, 2 * DAY, keep_for) == kept
+
+
+def test_trimmed_step_is_gone_for_who_reads_it_and_never_half(store: Store, home: Path) -> None:
+    keep(store, home, step())
+    with store.read() as connection:
+        (row,) = find_steps(connection)
+    opened = open_step(home, row)
+    assert opened.levels[0].shape == (600, 600)
+    assert trim(store, home, "precipitation", DAY, VALID_AT + 2 * DAY) == 1
+    with pytest.raises(StoreError, match="not in the archive"):
+        opened.values  # noqa: B018
+    assert list((home / FOLDER).glob("*/*/*")) == []
+
+
 WRITER = """
 import sys
 from datetime import UTC, datetime, timedelta
@@ -229,6 +274,54 @@ def test_every_acknowledged_step_is_whole_after_kill(sqlite_url: str, home: Path
     clean(opened, home, datetime.now(UTC) + timedelta(hours=2))
     assert len(groups(home)) == len(rows)
     opened.close()
+
+
+READER = """
+import sys
+from pathlib import Path
+import numpy as np
+from data.errors import StoreError
+from data.store.engine import open_store
+from data.store.fields import find_steps, open_step, values_digest
+
+home, store, seen = Path(sys.argv[1]), open_store(sys.argv[2]), 0
+print("ready", flush=True)
+while True:
+    with store.read() as connection:
+        rows = find_steps(connection, limit=3)
+    for row in rows:
+        step = open_step(home, row)
+        assert values_digest(step.values) == row.digest
+        assert [array.shape for array in step.levels] == [(700, 700), (350, 350), (175, 175)]
+        assert np.isfinite(step.levels[2][:]).all() and step.lon.size == 700
+        seen += 1
+    if seen:
+        print(seen, flush=True)
+"""
+
+
+def test_reader_in_another_process_never_sees_half_a_step(sqlite_url: str, home: Path) -> None:
+    def start(program: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", program, str(home), sqlite_url]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True)
+
+    reader, checked = start(READER), 0
+    assert reader.stdout is not None
+    assert reader.stderr is not None
+    assert reader.stdout.readline() == "ready\n"
+    for written in (2, 5, 9):  # each life goes on where the one before was ended
+        writer = start(WRITER)
+        assert writer.stdout is not None
+        while int(writer.stdout.readline()) < written:
+            pass
+        writer.send_signal(signal.SIGKILL)
+        writer.communicate()
+        line = reader.stdout.readline()
+        assert line, reader.stderr.read()
+        checked = int(line)
+    reader.kill()
+    reader.communicate()
+    assert checked > 0
 
 
 def test_missing_group_is_a_store_error(store: Store, home: Path) -> None:

@@ -45,3 +45,27 @@ def test_parse_duration(text: str, seconds: float) -> None:
 def test_parse_duration_of_anything_else(text: str) -> None:
     with pytest.raises(ValueError, match=r"write a number|calendar"):
         parse_duration(text)
+
+
+def test_fields_are_kept_by_quantity(tmp_path: Path) -> None:
+    (tmp_path / "tocsin.yaml").write_text(
+        "keep_fields_for:\n  precipitation: 400 d\n  'snow_*': always\n", encoding="utf-8"
+    )
+    settings = read_settings({"TOCSIN_HOME": str(tmp_path)})
+    assert settings.keep_fields_for == {"precipitation": timedelta(days=400), "snow_*": None}
+
+
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [
+        ("[a]", "keep_fields_for: a mapping"),
+        ("{rain: long}", "keep_fields_for: rain"),
+        ("{rain: 1 min}", "keep_fields_for: rain: at least"),
+    ],
+    ids=["a list", "no duration", "too short"],
+)
+def test_other_times_for_fields_are_faults(tmp_path: Path, written: str, fault: str) -> None:
+    (tmp_path / "tocsin.yaml").write_text(f"keep_fields_for: {written}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_settings({"TOCSIN_HOME": str(tmp_path)})
+    assert [found.startswith(fault) for found in caught.value.faults] == [True]
