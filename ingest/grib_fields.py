@@ -131,6 +131,8 @@ def _read(message: Message, options: Options) -> FieldStep:
             difference="deviation" in name or "spread" in name,
         )  # fmt: skip
         notes += more
+        if any("undeclared fill" in note for note in more):
+            _check_precision(message, message.values()[np.isfinite(raw)])
     lon, lat, values = grid.place(raw, categorical or bool(parameter and parameter.spotty))
     forecast = valid_at > run_at if options.forecast is None else options.forecast
     attributes = {
@@ -144,6 +146,16 @@ def _read(message: Message, options: Options) -> FieldStep:
         quantity=name, unit=unit, valid_at=valid_at, run_at=run_at, lon=lon, lat=lat, values=values,
         forecast=forecast, accumulation_s=interval_s, attributes=attributes,
     )  # fmt: skip
+
+
+def _check_precision(message: Message, left: NDArray[np.float32]) -> None:
+    """Refuse a field whose packing had to reach so far for a fill value that the other values became one."""
+    binary, decimal = message.number("binaryScaleFactor"), message.number("decimalScaleFactor")
+    if binary is None or decimal is None or left.size < 2:
+        return
+    step = 2.0**binary / 10.0**decimal
+    if step > 0.1 * float(left.max() - left.min()):
+        raise Unusable(f"a fill value among its packed numbers leaves the others no precision: steps of {step:g}")
 
 
 def identify(message: Message) -> tuple[str, Parameter | None, str]:

@@ -167,7 +167,10 @@ def what_is_missing(dataset: Any, variable: Any, found: dict[str, tuple[str, set
     if len(found) == 1 and missing:
         others = [str(dim) for dim in variable.dims if str(dim) not in found]
         plain = [dim for dim in others if dim in dataset.variables and dataset.variables[dim].dtype.kind in "fiu"]
-        told = f"{plain[-1]} holds plain numbers" if plain else f"{', '.join(others) or 'nothing'} has no coordinates"
+        bare = [dim for dim in others if dim not in dataset.variables]
+        told = (
+            f"{plain[-1]} holds plain numbers" if plain else f"{', '.join(bare) or 'no dimension'} has no coordinates"
+        )
         return f"its {missing[0]} is missing: {told}"
     return "it has no longitude and latitude, nor projection coordinates"
 

@@ -19,7 +19,8 @@ FILLS = (
     -9999.0, -9999.9, -999.0, -999.9, -99999.0, -32768.0, -32767.0, -8888.0, -7777.0, 9999.0, 99999.0, 999999.0,
     32767.0, 32766.0, 65535.0, -2147483648.0, -2147483647.0, 2147483647.0, 4294967295.0,
 )  # fmt: skip
-DOUBT = 0.02  # of the spread of the other values: nearer than that, a fill value looks like one of them
+DOUBT = 0.1  # of the spread of the other values: nearer than that, a fill value looks like one of them
+MEANT = {"visibility": (9999.0,)}  # what looks like a fill value and is a code: 10 km and more
 ROUNDING = 0.1  # mm or mm/h below zero: packing and differences leave that much
 MOSTLY = 0.5  # of the values impossible: not some wrong cells, but a wrong unit or scale
 WET = 0.05  # of the wet cells impossible: the same for rain, most of which is zero in any unit
@@ -59,7 +60,7 @@ def read_values(
         factor, offset = scale_to(unit, parameter.unit)
         edges = sorted((edge - offset) / factor for edge in parameter.valid)
         valid = (edges[0], edges[1])
-    values, notes = undeclared(raw, valid, fills)
+    values, notes = undeclared(raw, valid, fills, MEANT.get(parameter.quantity, ()) if parameter else ())
     if parameter is None:
         return values, {}, [*notes, *tell_empty(values)]
     values, more = in_house_unit(values, declared, parameter, given=given, difference=difference)
@@ -89,7 +90,10 @@ def record_rain(interval_s: int) -> float:
 
 
 def undeclared(
-    values: Values, valid: tuple[float, float] | None = None, extra: tuple[float, ...] = ()
+    values: Values,
+    valid: tuple[float, float] | None = None,
+    extra: tuple[float, ...] = (),
+    meant: tuple[float, ...] = (),
 ) -> tuple[Values, list[str]]:
     """Values without fill values that the file does not declare, and a sentence for each.
 
@@ -102,11 +106,13 @@ def undeclared(
         Range that the quantity can have, in the unit of `values`.
     extra
         Fill values of this file's packing.
+    meant
+        Values of this quantity that only look like fill values.
     """
     notes: list[str] = []
     for _ in range(4):  # a file may mix several
         low, high = extremes(values)
-        found = next((edge for edge in (low, high) if _is_fill(edge, extra)), None)
+        found = next((edge for edge in (low, high) if edge not in meant and _is_fill(edge, extra)), None)
         if found is None:
             break
         mask = np.isclose(values, found, rtol=1e-6, atol=0.0)
