@@ -1,4 +1,4 @@
-"""What the map draws besides levels: events, stations, warnings of others, fields and surveys.
+"""What the map draws besides levels: events, stations, warnings of others and surveys.
 
 Some of these change with the clock alone (a station falls silent, a warning ends). Bodies are built anew each half
 minute at most, and the map script asks again with another version when that may matter.
@@ -64,14 +64,6 @@ def stations() -> Response:
 @needs("watch.view")
 def warnings() -> Response:
     return _answer("warnings", lambda connection, now: read_warnings(connection, now, api().regions()))
-
-
-@blueprint.get("/api/fields.json")
-@needs("watch.view")
-def fields() -> Response:
-    from api.grids import read_fields
-
-    return _answer("fields", read_fields)
 
 
 @blueprint.get("/api/surveys.json")

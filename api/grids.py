@@ -1,4 +1,4 @@
-"""Lists of fields and surveys that the map can show."""
+"""The list of surveys that the map can show."""
 
 from __future__ import annotations
 
@@ -31,11 +31,3 @@ def read_surveys(connection: Connection, now: datetime) -> list[dict[str, Any]]:
         }
         for row in read_datasets(connection)
     ]
-
-
-def read_fields(connection: Connection, now: datetime) -> list[dict[str, Any]]:
-    """Quantities with their steps, newest first."""
-    from data.store.fields import find_steps
-    from layers.fields import list_fields
-
-    return list_fields(find_steps(connection), now)

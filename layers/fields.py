@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.clock import iso
 from data.errors import LayerError
-from data.grid import fractional_column, fractional_row
+from data.grid import fractional_column, fractional_row, lon_step, row_edges
 from data.store.fields import StepArray, open_step
-from layers.layer import LayerSpec, RegionValues, View
-from layers.ramps import RAMPS, legend, ramp_for
-from layers.tiles import SIZE, render_tile
+from layers.layer import LayerSpec, Ramp, RegionValues, View
+from layers.ramps import RAMPS, ramp_for
+from layers.tiles import SIZE, Picture, Sampling, render_tile
+from layers.value_tiles import Lattice, lattice, range_of, value_tile
 from layers.zonal import Weights, region_values
 
 TITLES = {
@@ -126,50 +126,39 @@ def combine_steps(steps: Sequence[Any], how: str) -> NDArray[np.float32]:
     return np.asarray(np.divide(result, len(steps)) if how == "mean" else result, np.float32)
 
 
-def list_fields(rows: Iterable[Any], now: datetime, *, most: int = 60) -> list[dict[str, Any]]:
-    """Rows of `field_step`, newest first, by quantity, for screens: house quantities first, then by name."""
-    groups: dict[tuple[str, str], list[Any]] = {}
-    for row in rows:
-        groups.setdefault((row.quantity, row.unit), []).append(row)
-    found = []
-    for (quantity, unit), members in groups.items():
-        spec = spec_for(quantity, unit, str(members[0].attributes.get("title", "")))
-        assert spec.ramp is not None
-        group = {
-            "quantity": quantity, "title": spec.title, "unit": unit, "status": spec.status,
-            "ramp": legend(spec.ramp, unit), "more": max(len(members) - most, 0),
-            "steps": [describe(row, now) for row in members[:most]],
-        }  # fmt: skip
-        found.append(group)
-    return sorted(found, key=lambda item: (item["quantity"] not in FIELDS, item["quantity"]))
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a grid: its row and column and its edges [degrees]."""
+
+    row: int
+    column: int
+    bounds: tuple[float, float, float, float]  # west, south, east, north
 
 
-def describe(row: Any, now: datetime) -> dict[str, Any]:
-    """One step for screens; a forecast has the age of its run."""
-    return {
-        "id": row.id, "source": row.source, "run_at": iso(row.run_at), "valid_at": iso(row.valid_at),
-        "received_at": iso(row.received_at), "forecast": bool(row.forecast), "accumulation_s": row.accumulation_s,
-        "bounds": [row.west, row.south, row.east, row.north], "missing_share": round(row.missing_share, 4),
-        "age_s": int(age(row, now).total_seconds()),
-    }  # fmt: skip
-
-
-def age(row: Any, now: datetime) -> timedelta:
-    """How old a step is: since its valid time, or since its run for a forecast."""
-    since: datetime = row.run_at if row.forecast else row.valid_at
-    return now - since
+def cell_at(lon: NDArray[np.float64], lat: NDArray[np.float64], at_lon: float, at_lat: float) -> Cell | None:
+    """The cell that holds a point; None outside the grid."""
+    column = fractional_column(lon, np.array([(at_lon + 180.0) % 360.0 - 180.0]))[0]
+    row = fractional_row(lat, np.array([at_lat]))[0]
+    if np.isnan(column) or np.isnan(row):
+        return None
+    r, c = min(round(float(row)), lat.size - 1), min(round(float(column)), lon.size - 1)
+    edges, half = row_edges(lat), lon_step(lon) / 2
+    return Cell(r, c, (float(lon[c]) - half, float(edges[r + 1]), float(lon[c]) + half, float(edges[r])))
 
 
 def value_at(step: StepArray, lon: float, lat: float) -> float | None:
     """The value of the cell at a point; None where it is missing or outside the grid."""
-    column = fractional_column(step.lon, np.array([(lon + 180.0) % 360.0 - 180.0]))[0]
-    row = fractional_row(step.lat, np.array([lat]))[0]
-    if np.isnan(column) or np.isnan(row):
+    cell = cell_at(step.lon, step.lat, lon, lat)
+    if cell is None:
         return None
-    array = step.levels[0]
-    r, c = min(round(float(row)), array.shape[0] - 1), min(round(float(column)), array.shape[1] - 1)
-    value = float(np.asarray(array[r : r + 1, c : c + 1])[0, 0])
+    r, c = cell.row, cell.column
+    value = float(np.asarray(step.levels[0][r : r + 1, c : c + 1])[0, 0])
     return None if np.isnan(value) else value
+
+
+def sampling_of(row: Any, ramp: Ramp) -> Sampling:
+    """Between cells only where the colours run on, too; classes are drawn cell by cell."""
+    return "bilinear" if ramp.interpolate and not row.attributes.get("categorical") else "nearest"
 
 
 class OpenSteps:
@@ -178,6 +167,7 @@ class OpenSteps:
     def __init__(self, home: Path, most: int = OPENED) -> None:
         self._home, self._most = home, most
         self._held: OrderedDict[str, StepArray] = OrderedDict()
+        self._scales: OrderedDict[str, Lattice] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, row: Any) -> StepArray:
@@ -193,26 +183,36 @@ class OpenSteps:
                 self._held.popitem(last=False)
         return step
 
-    def tile(self, row: Any, z: int, x: int, y: int, *, size: int = SIZE) -> bytes:
-        """The PNG tile of a step, b"" where it is empty; ValueError where there is no such tile.
+    def tile(self, row: Any, z: int, x: int, y: int, *, size: int = SIZE, kind: Picture = "png") -> bytes:
+        """The picture tile of a step, b"" where it is empty; ValueError where there is no such tile.
 
-        Classes and fields coarser than the pixels of the zoom are drawn cell by cell: what is drawn is what is there.
+        Cells are drawn one by one, whatever the ramp: programs that read pictures get what is there.
         """
         step = self.get(row)
-        ramp = _ramp_of(step)
-        return render_tile(step.levels, step.lon, step.lat, z, x, y, ramp, size=size)
+        return render_tile(step.levels, step.lon, step.lat, z, x, y, ramp_of(step), size=size, kind=kind)
+
+    def values(self, row: Any, z: int, x: int, y: int) -> bytes:
+        """The value tile of a step, b"" where it is empty; ValueError where there is no such tile."""
+        step = self.get(row)
+        with self._lock:
+            scale = self._scales.get(row.store)
+        if scale is None:
+            scale = lattice(*range_of(step.levels, row.attributes))
+            with self._lock:
+                self._scales[row.store] = scale
+                while len(self._scales) > 20 * self._most:
+                    self._scales.popitem(last=False)
+        sampling = sampling_of(row, ramp_of(step))
+        return value_tile(step.levels, step.lon, step.lat, z, x, y, scale, sampling=sampling)
 
 
-def _ramp_of(step: StepArray) -> Any:
+def ramp_of(step: StepArray) -> Ramp:
     """The ramp of a house quantity; for any other one over what the smallest overview holds."""
     spec = FIELDS.get(step.row.quantity)
-    if spec is not None:
+    if spec is not None and spec.ramp is not None:
         return spec.ramp
-    cached = getattr(step, "_ramp", None)
+    cached: Ramp | None = getattr(step, "_ramp", None)
     if cached is None:
-        values = np.asarray(step.levels[-1][:])
-        known = np.isfinite(values)
-        low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 1.0)
-        cached = ramp_for(step.row.quantity, low, high)
+        cached = ramp_for(step.row.quantity, *range_of(step.levels[-1:], step.row.attributes))
         object.__setattr__(step, "_ramp", cached)
     return cached

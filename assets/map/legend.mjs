@@ -19,6 +19,7 @@ export class Legend {
   }
 
   draw() {
+    if (document.activeElement?.closest('.map-mark') && this.body.contains(document.activeElement)) return; // in use
     const sections = [];
     for (const layer of [...this.view.data, this.view.choropleth]) {
       const facts = layer.visible ? layer.legend() : null;
@@ -36,6 +37,8 @@ export class Legend {
     if (facts.levels) section.append(this.levels(facts.levels));
     if (facts.circles) section.append(this.circles(facts.circles));
     if (facts.ramp) section.append(this.ramp(facts.ramp));
+    if (facts.hatched) section.append(make('p', 'map-legend-hatched', make('i', 'map-swatch map-swatch-unknown'), words.say('hatched')));
+    if (facts.control) section.append(facts.control);
     if (facts.stripes) section.append(make('p', 'map-legend-stripes', words.say('stripes')));
     const counts = [];
     if (facts.count !== undefined) counts.push(words.say('count', {n: facts.count}));
@@ -44,6 +47,10 @@ export class Legend {
     if (facts.unplaced) counts.push(words.say('unplaced', {n: facts.unplaced}));
     if (facts.missing) counts.push(words.say('missing_share', {share: Math.round(facts.missing * 100)}));
     if (facts.forecast) counts.push(words.say('forecast_of', {time: words.time(facts.runAt)}));
+    if (facts.experimental) counts.push(words.say('experimental'));
+    if (facts.source) counts.push(words.say('source', {source: facts.source}));
+    for (const note of facts.notes ?? []) counts.push(note);
+    if (facts.citation) counts.push(facts.citation);
     if (counts.length) section.append(make('p', '', counts.join(' · ')));
     section.append(this.times(facts));
     return section;

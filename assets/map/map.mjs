@@ -6,6 +6,7 @@ import {Choropleth} from './choropleth.mjs';
 import {Draw} from './draw.mjs';
 import {Events} from './events.mjs';
 import {Field} from './field.mjs';
+import {addThreshold} from './field_control.mjs';
 import {fontFaces} from './fonts.mjs';
 import {Footprint} from './footprint.mjs';
 import {addKeys} from './keyboard.mjs';
@@ -19,6 +20,7 @@ import {Stations} from './stations.mjs';
 import {Style} from './style.mjs';
 import {Survey} from './survey.mjs';
 import {Table} from './table.mjs';
+import {TimeBar} from './time.mjs';
 import {Warnings} from './warnings.mjs';
 import {Words, make} from './words.mjs';
 
@@ -38,6 +40,8 @@ import {Words, make} from './words.mjs';
 /** Lists that depend on the clock are asked for again this often, changed or not. */
 const TIMED_MS = 300_000;
 const RETRY_MS = 5000;
+/** The pointer stands still for so long before the server is asked for the cell. */
+const REST_MS = 250;
 
 export class MapView {
   constructor(/** @type {HTMLElement} */ element, /** @type {Config} */ config) {
@@ -86,6 +90,8 @@ export class MapView {
     this.element.dataset.theme = this.theme;
     this.legend = new Legend(this);
     this.table = new Table(this);
+    this.field.control = addThreshold(this);
+    this.time = new TimeBar(this);
     const library = await import('../vendor/map.mjs');
     if (this.removed) return;
     try {
@@ -143,12 +149,15 @@ export class MapView {
     map.on('mouseout', () => this.leave());
     map.on('movestart', () => { this.tip.hidden = true; });
     map.on('click', (/** @type {any} */ event) => this.pick(event.point, event.lngLat));
+    map.on('move', () => this.field.update());
+    map.on('resize', () => this.field.update());
     map.on('moveend', () => this.moved());
     map.on('error', (/** @type {any} */ event) => this.failure(event));
     addKeys(this);
     this.onHash = () => {
       const view = readHash();
       if (view) map.jumpTo({center: [view.lon, view.lat], zoom: view.zoom});
+      this.field.readAddress();
     };
     window.addEventListener('hashchange', this.onHash);
   }
@@ -181,6 +190,7 @@ export class MapView {
   }
 
   afterRender() {
+    this.time?.draw();
     this.legend?.draw();
     this.table?.draw();
   }
@@ -307,9 +317,16 @@ export class MapView {
     const found = this.at(point);
     this.regions.hover(found && this.isRegion(found.layer) ? found.feature.id : -1);
     this.map.getCanvas().style.cursor = found ? 'pointer' : '';
-    this.tip.hidden = !found;
-    if (!found) return;
-    const {shape, title, lines} = found.layer.tip(found.feature);
+    const place = this.map.unproject([point.x, point.y]);
+    const reading = this.field.reading(place);
+    this.tip.hidden = !found && !reading;
+    clearTimeout(this.resting);
+    if (this.tip.hidden) return;
+    const {shape, title, lines} = found ? found.layer.tip(found.feature) : {shape: undefined, title: '', lines: []};
+    if (reading) {
+      lines.unshift(...this.field.tip(reading));
+      this.resting = setTimeout(() => this.restAt(point, place), REST_MS);
+    }
     const heading = make('strong', '', title);
     if (shape !== undefined) heading.prepend(shapeElement(shape));
     this.tip.replaceChildren(heading, ...lines.filter(Boolean).map((line) => make('span', '', line)));
@@ -318,6 +335,12 @@ export class MapView {
     const left = point.x + 14 + offsetWidth > clientWidth ? point.x - 14 - offsetWidth : point.x + 14;
     const top = point.y + 14 + offsetHeight > clientHeight ? point.y - 14 - offsetHeight : point.y + 14;
     this.tip.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, top)}px)`;
+  }
+
+  /** The pointer rests: the value of the very cell, and the cell itself. */
+  async restAt(/** @type {{x: number, y: number}} */ point, /** @type {{lng: number, lat: number}} */ place) {
+    const line = await this.field.cellLine(place);
+    if (line && this.pointer === point && !this.tip.hidden) this.tip.append(make('span', 'map-tip-cell', line));
   }
 
   isRegion(/** @type {any} */ layer) {
@@ -334,9 +357,12 @@ export class MapView {
   pick(/** @type {{x: number, y: number}} */ point, /** @type {{lng: number, lat: number}} */ {lng, lat}) {
     if (this.draw.active) return;
     const found = this.at(point);
-    if (!found) return;
-    if (this.isRegion(found.layer)) this.regions.select(found.feature.id);
-    this.emit({...found.layer.message(found.feature), lon: lng, lat});
+    const region = found && this.isRegion(found.layer) ? found.layer.message(found.feature) : null;
+    const reading = this.field.reading({lng, lat});
+    if (region) this.regions.select(region.rid);
+    if (reading && (region || !found)) {
+      this.emit({...region, type: 'point', series: this.field.key, step: reading.step.id, lon: lng, lat});
+    } else if (found) this.emit({...found.layer.message(found.feature), lon: lng, lat});
   }
 
   emit(/** @type {any} */ message) {
@@ -379,12 +405,17 @@ export class MapView {
         layer.opacity = command.opacity?.[key] ?? layer.opacity;
       }
       this.render();
+      this.field.update();
     } else if (command.type === 'fly') this.fly(command);
     else if (command.type === 'select') this.map && this.regions.select(command.rid ?? -1);
     else if (command.type === 'theme') this.setTheme(command.value);
     else if (command.type === 'field') {
       this.field.opacity = command.opacity ?? this.field.opacity;
-      this.field.show(command.step);
+      this.field.show(command.series, command.step ?? null);
+    } else if (command.type === 'time') {
+      this.time?.stop();
+      if (command.step === undefined || command.step === null) this.field.follow();
+      else this.field.show(undefined, command.step);
     } else if (command.type === 'survey') this.survey.show(command.dataset);
     else if (command.type === 'draw') this.draw.start(command.mode);
     else if (command.type === 'footprint') this.footprint.show(command.geometry);
@@ -414,6 +445,9 @@ export class MapView {
     clearTimeout(this.blinding);
     this.live?.close();
     this.legend?.remove();
+    this.time?.remove();
+    this.draw.start('none');
+    this.field.close();
     if (this.onCommand) window.removeEventListener('tocsin-map-command', this.onCommand);
     if (this.onHash) window.removeEventListener('hashchange', this.onHash);
     this.map?.remove();

@@ -4,9 +4,9 @@ import {IMAGE_OPTIONS, images} from './shapes.mjs';
 
 const differs = (/** @type {any} */ a, /** @type {any} */ b) => JSON.stringify(a) !== JSON.stringify(b);
 
-/** A layer as MapLibre takes it. */
-function plain(/** @type {any} */ {slot, ...layer}) {
-  return layer;
+/** A layer as MapLibre takes it; one that draws itself comes as it is. */
+function plain(/** @type {any} */ {slot, custom, ...layer}) {
+  return custom ?? layer;
 }
 
 export class Style {

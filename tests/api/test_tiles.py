@@ -6,10 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from data.model import FieldStep
 from data.store.engine import Store
 from data.store.tables import dataset
 
@@ -39,7 +37,8 @@ def test_base_map_that_did_not_change_is_304(client: Any) -> None:
     "address",
     ["/t/base/regions.pmtiles", "/t/base/secret.pmtiles", "/t/base/..%2F..%2Fsettings.pmtiles", "/t/nothing",
      "/api/nothing", "/api/payloads/999", "/t/survey/999.pmtiles", "/t/field/999/0/0/0.png", "/t/field/1/2/9/0.png",
-     "/t/field/1/99/0/0.png", "/t/field/1/-1/0/0.png"],
+     "/t/field/1/99/0/0.png", "/t/field/1/-1/0/0.png", "/t/value/999/0/0/0.bin",
+     "/t/value/1/2/9/0.bin", "/t/field/precipitation/20261121T0600Z/20261121T0600Z/0/0/0.png"],
 )  # fmt: skip
 def test_unknown_address_is_404_json(client: Any, address: str) -> None:
     answer = client.get(address)
@@ -62,28 +61,3 @@ def test_survey_tiles_come_from_the_survey_folder(client: Any, store: Store, hom
     assert client.get("/t/survey/2.pmtiles").status_code == 404
     listed = client.get("/api/surveys.json").json
     assert [(item["id"], item["title"], item["tiles"]) for item in listed] == [(2, "Newer", False)]
-
-
-def test_field_step_is_listed_and_drawn(client: Any, store: Store, home: Path, now: datetime) -> None:
-    from data.store.fields import FieldSink
-    from data.store.sink import PutContext
-
-    step = FieldStep(
-        quantity="precipitation", unit="mm", valid_at=now, run_at=now, accumulation_s=3600,
-        lon=np.arange(100.0, 110.0, 0.5), lat=np.arange(40.0, 30.0, -0.5),
-        values=np.full((20, 20), 60.0, dtype=np.float32),
-    )  # fmt: skip
-    sink = FieldSink()
-    context = PutContext(source="grid_files", payload_id=None, received_at=now, home=home)
-    prepared = sink.prepare(context, [step])
-    with store.write() as connection:
-        sink.put(connection, context, prepared)
-    (listed,) = client.get("/api/fields.json").json
-    assert (listed["quantity"], listed["unit"], listed["steps"][0]["accumulation_s"]) == ("precipitation", "mm", 3600)
-    assert listed["ramp"]["stops"]
-    number = listed["steps"][0]["id"]
-    picture = client.get(f"/t/field/{number}/4/12/6.png")
-    assert picture.status_code == 200
-    assert picture.data.startswith(b"\x89PNG")
-    assert "immutable" in picture.headers["Cache-Control"]
-    assert client.get(f"/t/field/{number}/4/0/0.png").status_code == 204

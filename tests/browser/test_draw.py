@@ -67,8 +67,8 @@ def test_drawing_can_be_given_up_and_clicks_choose_again(open_map: Callable[...,
 def test_regions_coloured_by_a_table(open_map: Callable[..., Any], site: Site) -> None:
     page = open_map(PLACE)
     rids = site.index.of_kind("cn-province").tolist()
-    henan = site.index.by_code("CN-41")
-    shandong = site.index.by_code("CN-37")
+    henan = site.index.by_code("CN-410000")
+    shandong = site.index.by_code("CN-370000")
     rows = [{"rid": rid, "value": None if rid == shandong else 25.0 if rid == henan else 5.0} for rid in rids]
     ramp = {"kind": "classes", "stops": [{"value": 10, "colour": "#112233"}, {"value": 20, "colour": "#ff00cc"}]}
     table = json.dumps({"rows": rows, "ramp": ramp, "unit": "mm", "title": "Mean rain"})

@@ -20,9 +20,7 @@ from layers.fields import (
     FIELDS,
     FieldLayer,
     OpenSteps,
-    age,
     combine_steps,
-    list_fields,
     spec_for,
     step_region_values,
     value_at,
@@ -59,33 +57,6 @@ def keep(sqlite_url: str, home: Path) -> Any:
 
     yield put
     store.close()
-
-
-def test_listing_groups_steps_and_puts_house_quantities_first(keep: Any) -> None:
-    rows = keep(
-        step(quantity="a_local_one", unit="?"), step(),
-        step(valid_at=VALID_AT + timedelta(hours=3), forecast=True, accumulation_s=0),
-        step(quantity="grib_0_1_2", unit=""),
-    )  # fmt: skip
-    now = VALID_AT + timedelta(hours=1)
-    listed = list_fields(rows, now, most=1)
-    assert [item["quantity"] for item in listed] == ["precipitation", "a_local_one", "grib_0_1_2"]
-    rain = listed[0]
-    assert (rain["title"], rain["unit"], rain["more"], rain["status"]) == ("Precipitation", "mm", 1, "verified")
-    assert rain["ramp"]["stops"][0] == {"value": 0.1, "colour": "#d9eff7"}
-    (newest,) = rain["steps"]
-    assert newest["forecast"] is True
-    assert newest["age_s"] == 3600  # a forecast is as old as its run
-    assert newest["valid_at"] == "2026-03-01T14:00:00Z"
-    assert newest["received_at"] == "2026-03-01T11:05:00Z"
-    assert newest["bounds"] == pytest.approx([100.0, 36.0, 105.0, 40.0])
-    assert listed[1]["title"] == "Rain of the provider"
-    assert listed[1]["status"] == "experimental"
-
-
-def test_age_of_an_observation_is_since_its_valid_time(keep: Any) -> None:
-    (row,) = keep(step())
-    assert age(row, VALID_AT + timedelta(minutes=20)) == timedelta(minutes=20)
 
 
 @pytest.mark.parametrize(
