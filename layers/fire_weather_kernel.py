@@ -1,6 +1,7 @@
 """One day of the Canadian Forest Fire Weather Index System for one cell after the other, compiled.
 
-Equation numbers are those of Van Wagner and Pickett (1985), with their constant 147.2 of the moisture scale.
+Equation numbers are those of Van Wagner and Pickett (1985), with their constant 147.2 of the moisture scale. Powers
+of one base are written as exponentials of its logarithm, which is taken once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ import math
 from typing import Any
 
 import numba
+import numpy as np
+
+LOG_10, LOG_100 = math.log(10.0), math.log(100.0)
 
 
 def _compiled(function: Any) -> Any:
@@ -29,21 +33,21 @@ def fine_fuel_moisture(t: float, h: float, w: float, p: float, ffmc: float) -> A
             gain += 0.0015 * (m - 150.0) ** 2 * math.sqrt(rain)
         m = min(m + gain, 250.0)
     damp, warm = math.exp((h - 100.0) / 10.0), 0.18 * (21.1 - t) * (1.0 - math.exp(-0.115 * h))
-    drying = 0.942 * h**0.679 + 11.0 * damp + warm
-    if m > drying:
-        share = h / 100.0
-        edge = drying
-    else:
+    log_h = math.log(h) if h > 0.0 else -math.inf
+    edge = 0.942 * math.exp(0.679 * log_h) + 11.0 * damp + warm  # of drying
+    share, power = h / 100.0, math.exp(1.7 * (log_h - LOG_100))
+    if m <= edge:
+        edge = 0.618 * math.exp(0.753 * log_h) + 10.0 * damp + warm  # of wetting
         share = (100.0 - h) / 100.0
-        edge = 0.618 * h**0.753 + 10.0 * damp + warm
+        power = share**1.7
         if m >= edge:
             edge = m  # between the two equilibria moisture stays
     if m != edge:
         eighth = share * share
         eighth *= eighth
         eighth *= eighth
-        rate = 0.424 * (1.0 - share**1.7) + 0.0694 * math.sqrt(w) * (1.0 - eighth)
-        m = edge + (m - edge) * 10.0 ** (-rate * 0.581 * math.exp(0.0365 * t))
+        rate = 0.424 * (1.0 - power) + 0.0694 * math.sqrt(w) * (1.0 - eighth)
+        m = edge + (m - edge) * math.exp(-LOG_10 * 0.581 * rate * math.exp(0.0365 * t))
     return max(0.0, min(101.0, 59.5 * (250.0 - m) / (147.2 + m)))
 
 
@@ -94,34 +98,40 @@ def build_up(dmc: float, dc: float) -> Any:
 
 @_compiled
 def fire_weather(isi: float, bui: float) -> Any:
-    """FWI [1] (equations 28 to 30)."""
+    """FWI [1] (equations 28 to 30) and DSR [1] (equation 31)."""
     depth = 0.626 * bui**0.809 + 2.0 if bui <= 80.0 else 1000.0 / (25.0 + 108.64 * math.exp(-0.023 * bui))
     scale = 0.1 * isi * depth
-    return math.exp(2.72 * (0.434 * math.log(scale)) ** 0.647) if scale > 1.0 else scale
+    if scale <= 1.0:
+        return scale, 0.0272 * scale**1.77
+    log_fwi = 2.72 * (0.434 * math.log(scale)) ** 0.647
+    return math.exp(log_fwi), 0.0272 * math.exp(1.77 * log_fwi)
 
 
 @_compiled
-def advance(t: Any, h: Any, w: Any, p: Any, before: Any, band: Any, day_lengths: Any, factors: Any, out: Any) -> None:
-    """One day of every cell: `before` rows are FFMC, DMC, DC; `out` rows FFMC, DMC, DC, ISI, BUI, FWI, DSR.
+def advance(
+    t: Any, h: Any, w: Any, p: Any, ffmc: Any, dmc: Any, dc: Any, days: Any, band: Any, day_lengths: Any,
+    factors: Any, out: Any,
+) -> None:  # fmt: skip
+    """One day of every cell; rows of `out` are FFMC, DMC, DC, days, ISI, BUI, FWI and DSR.
 
     A cell with any number missing or outside its range is NaN in all rows.
     """
     for cell in range(len(t)):
+        warmth, humidity = np.float64(t[cell]), np.float64(h[cell])
+        wind, rain = np.float64(w[cell]), np.float64(p[cell])
         usable = (
-            -60.0 <= t[cell] <= 60.0 and 0.0 <= h[cell] <= 105.0
-            and 0.0 <= w[cell] <= 400.0 and 0.0 <= p[cell] <= 2000.0
-            and 0.0 <= before[0, cell] <= 101.0 and 0.0 <= before[1, cell] <= 1e4 and 0.0 <= before[2, cell] <= 1e4
-            and band[cell] >= 0
+            -60.0 <= warmth <= 60.0 and 0.0 <= humidity <= 105.0 and 0.0 <= wind <= 400.0 and 0.0 <= rain <= 2000.0
+            and 0.0 <= ffmc[cell] <= 101.0 and 0.0 <= dmc[cell] <= 1e4 and 0.0 <= dc[cell] <= 1e4
+            and days[cell] >= 0.0 and band[cell] >= 0
         )  # fmt: skip
         if not usable:
             out[:, cell] = math.nan
             continue
-        humidity = min(h[cell], 100.0)
-        ffmc = fine_fuel_moisture(t[cell], humidity, w[cell], p[cell], before[0, cell])
-        dmc = duff_moisture(t[cell], humidity, p[cell], before[1, cell], day_lengths[band[cell]])
-        dc = drought(t[cell], p[cell], before[2, cell], factors[band[cell]])
-        isi, bui = initial_spread(w[cell], ffmc), build_up(dmc, dc)
-        fwi = fire_weather(isi, bui)
-        out[0, cell], out[1, cell], out[2, cell] = ffmc, dmc, dc
-        out[3, cell], out[4, cell], out[5, cell] = isi, bui, fwi
-        out[6, cell] = 0.0272 * fwi**1.77
+        humidity = min(humidity, 100.0)
+        litter = fine_fuel_moisture(warmth, humidity, wind, rain, ffmc[cell])
+        duff = duff_moisture(warmth, humidity, rain, dmc[cell], day_lengths[band[cell]])
+        deep = drought(warmth, rain, dc[cell], factors[band[cell]])
+        isi, bui = initial_spread(wind, litter), build_up(duff, deep)
+        fwi, dsr = fire_weather(isi, bui)
+        out[0, cell], out[1, cell], out[2, cell], out[3, cell] = litter, duff, deep, days[cell] + 1.0
+        out[4, cell], out[5, cell], out[6, cell], out[7, cell] = isi, bui, fwi, dsr

@@ -31,7 +31,8 @@ SPECS = (
     LayerSpec(
         key="field:evapotranspiration_hargreaves", title="Potential evapotranspiration (Hargreaves)",
         kind="field", quantity="evapotranspiration_hargreaves", unit="mm",
-        needs=("air_temperature_max", "air_temperature_min"), valid_range=(0.0, 700.0), reference="Hargreaves and Samani 1985; Allen et al. 1998 (FAO 56), equation 52",
+        needs=("air_temperature_max", "air_temperature_min"), valid_range=(0.0, 700.0),
+        reference="Hargreaves and Samani 1985; Allen et al. 1998 (FAO 56), equation 52",
     ),
 )  # fmt: skip
 

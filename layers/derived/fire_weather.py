@@ -79,7 +79,8 @@ SPECS = (
     _spec("fwi_days", "Days since the fire weather chain began", 100_000.0, "d"),
     LayerSpec(
         key="field:fire_danger_class", title="Fire danger class", kind="field", quantity="fire_danger_class",
-        unit="1", needs=("fwi",), valid_range=(0.0, 5.0), reference="EFFIS technical background, fire danger forecast",
+        unit="1", needs=("fwi",), valid_range=(0.0, 5.0),
+        reference="EFFIS technical background, fire danger forecast",
     ),
 )  # fmt: skip
 
@@ -190,16 +191,16 @@ def step(
     from layers.fire_weather_kernel import advance
 
     shape = np.shape(yesterday.ffmc)
-    rows = np.broadcast_to(np.asarray(latitude, np.float64), shape)
-    band = np.where(np.abs(rows) <= 90, np.searchsorted(BAND_EDGES, rows, side="right"), -1).astype(np.int8).ravel()
+    rows = np.asarray(latitude, np.float64)
+    bands = np.where(np.abs(rows) <= 90, np.searchsorted(BAND_EDGES, rows, side="right"), -1).astype(np.int8)
+    band = np.broadcast_to(bands, shape).ravel()
     given = [np.broadcast_to(part, shape).ravel() for part in (temperature_c, humidity_percent, wind_kmh, rain24_mm)]
-    before = np.stack([part.ravel() for part in _arrays(yesterday)[:3]])
-    out = np.empty((7, before.shape[1]))
+    before = [part.ravel() for part in _arrays(yesterday)]
+    out = np.empty((8, band.size))
     tables = (np.ascontiguousarray(DAY_LENGTHS[:, month - 1]), np.ascontiguousarray(DRYING_FACTORS[:, month - 1]))
 
     def part(cells: slice) -> None:
-        inputs = (item[cells] for item in given)
-        advance(*inputs, before[:, cells], band[cells], *tables, out[:, cells])
+        advance(*(item[cells] for item in (*given, *before, band)), *tables, out[:, cells])
 
     threads = (workers or os.cpu_count() or 1) if band.size > PARALLEL_CELLS else 1
     size = -(-band.size // threads) or 1
@@ -209,8 +210,7 @@ def step(
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(part, slices))
-    ffmc, dmc, dc, isi, bui, fwi, dsr = (row.reshape(shape) for row in out)
-    days = np.where(np.isfinite(fwi), yesterday.days + 1, np.nan)
+    ffmc, dmc, dc, days, isi, bui, fwi, dsr = (row.reshape(shape) for row in out)
     return FireWeather(Codes(ffmc, dmc, dc, days), isi, bui, fwi, dsr)
 
 
