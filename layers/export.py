@@ -7,6 +7,7 @@ unknown: an empty cell with a word beside it, NaN in a raster, a hatch in a pict
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -179,5 +180,6 @@ def _check(form: str, known: tuple[str, ...]) -> None:
 def _named(body: bytes, form: str, facts: Facts) -> Export:
     """A file with a name that every file system takes."""
     words = [facts.quantity, facts.statistic, f"{facts.valid_at:%Y%m%dT%H%MZ}" if facts.valid_at else ""]
-    plain = "_".join("".join(c if c.isascii() and c.isalnum() else "-" for c in word) for word in words if word)
-    return Export(body=body, media_type=MEDIA_TYPES[form], name=f"{plain[:120]}.{form}")
+    plain = [re.sub(r"[^A-Za-z0-9.]+", "-", word).strip("-.") for word in words]
+    name = "_".join(word for word in plain if word)[:120] or "export"
+    return Export(body=body, media_type=MEDIA_TYPES[form], name=f"{name}.{form}")

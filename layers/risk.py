@@ -15,12 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import LayerError
+from layers.layer import Ramp
 
 DIMENSIONS = ("hazard", "exposure", "vulnerability", "coping")
 TOP = 10.0
 CLASS_STARTS = (2.0, 3.5, 5.0, 6.5)  # INFORM's fixed classes; each from its start up
 CLASS_NAMES = ("very low", "low", "medium", "high", "very high")
 NO_CLASS = -1
+RISK_RAMP = Ramp(
+    stops=tuple(zip((0.0, *CLASS_STARTS), ("#f4efdf", "#dcbc72", "#b27638", "#6d3723", "#250d12"), strict=True)),
+    interpolate=False,
+)
 POINT = 1e-9  # a narrower interval is a number
 
 Floats = NDArray[np.float64]
