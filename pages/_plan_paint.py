@@ -41,15 +41,20 @@ def register(dash_app: Dash, context: Context, reader: ValueReader) -> None:
         try:
             if how == "risk":
                 found = risk_tab.build(here, recipe, uploads, context, reader, t)
-                return CLEAR if found is None else _command(found[0], risk_of(*found, t))
+                return _grid(True) if found is None else _command(found[0], risk_of(*found, t))
             answer = again(context, reader, here) if how == "regions" else None
-            return CLEAR if answer is None else _command(answer, numbers_of(answer, t))
+            return _grid(True) if answer is None else _command(answer, numbers_of(answer, t))
         except LayerError:
-            return CLEAR
+            return _grid(True)
 
 
-def _command(answer: Answer, table: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "choropleth", "kind": answer.question.kind, "table": table}
+def _command(answer: Answer, table: dict[str, Any]) -> list[dict[str, Any]]:
+    return [_grid(False)[0], {"type": "choropleth", "kind": answer.question.kind, "table": table}]
+
+
+def _grid(alone: bool) -> list[dict[str, Any]]:
+    """The grid by itself, or faintly under the regions, so that the slider still says what is drawn."""
+    return [{"type": "layers", "opacity": {"field": 0.8 if alone else 0.2}}, *([CLEAR] if alone else [])]
 
 
 def numbers_of(answer: Answer, t: Translate) -> dict[str, Any]:

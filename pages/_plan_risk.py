@@ -201,7 +201,7 @@ def register(dash_app: Dash, context: Context, reader: ValueReader) -> None:
         answer, risk = found
         words = dimension_words(t)
         rows = table.rows(answer, risk, context.regions, locale, t)
-        return _said(risk, words, t), table.columns(risk, words, t), rows
+        return _said(answer, risk, words, t), table.columns(risk, words, t), rows
 
     dash_app.clientside_callback(
         ClientsideFunction("tocsin_plan", "choose"), Output("plan-region", "data", allow_duplicate=True),
@@ -245,9 +245,10 @@ def _row(one: RiskInput, set_to: Setting, t: Translate) -> Component:
     )
 
 
-def _said(risk: Risk, words: Mapping[str, str], t: Translate) -> list[Component]:
+def _said(answer: Answer, risk: Risk, words: Mapping[str, str], t: Translate) -> list[Component]:
     """What counts, what is missing as a dimension, and how many regions have a number."""
-    known, everything = int((risk.known).sum()), int(risk.value.size)
+    shown = table.places(answer, risk)
+    known, everything = int(risk.known[shown].sum()), int(shown.size)
     missing = [word for name, word in words.items() if name not in risk.weights]
     parts: list[Component] = [html.P(html.B(t("{n} of {m} regions have every input").format(n=known, m=everything)))]
     if known < everything:

@@ -86,7 +86,7 @@ def places(answer: Answer, risk: Risk) -> NDArray[np.intp]:
 def ranks(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Best and worst rank that each interval could have among the others; equal points share the best one."""
     best = low.size - np.searchsorted(np.sort(low), high, side="right") + 1
-    worst = low.size - np.searchsorted(np.sort(high), low, side="right") + 1
+    worst = low.size - np.searchsorted(np.sort(high), low, side="right") + 1 - (high > low)  # never below itself
     return best, np.maximum(best, worst)
 
 

@@ -31,9 +31,11 @@ from pages._plan_values import ValueReader, pick
 PATH, TITLE, ACTION = "/plan", "Plan", "plan.view"
 MAP = "plan-map"
 STAGE_PX = 660.0  # about the width of the map between the panels
+WIDE = 2.0  # the zoom up to which a view is of continents
+FINEST_FROM = 3.05  # the zoom from which the map has counties
 ONLY_FIELD = {
     "type": "layers",
-    "visible": {"regions": False, "events": False, "stations": False, "warnings": False, "survey": False},
+    "visible": {"levels": False, "events": False, "stations": False, "warnings": False, "survey": False},
 }  # levels and feeds are Watch's; here the numbers of the table have the map
 COMMANDS = ("plan-command-field", "plan-command-paint", "plan-command-go", "plan-command-area", "plan-command-draw")
 
@@ -79,7 +81,8 @@ def start_view(series: Series | None) -> Mapping[str, float] | None:
         return None
     west, south, east, north = series.bounds
     zoom = math.log2(min(360.0 / max(east - west, 1.0), 150.0 / max(north - south, 1.0)) * STAGE_PX / 512.0)
-    return {"lon": (west + east) / 2, "lat": (south + north) / 2, "zoom": round(max(0.5, min(zoom, 9.0)), 2)}
+    least = FINEST_FROM if zoom > WIDE else 0.5
+    return {"lon": (west + east) / 2, "lat": (south + north) / 2, "zoom": round(min(max(zoom, least), 9.0), 2)}
 
 
 def _results(choice: Choice, t: Translate) -> Any:
