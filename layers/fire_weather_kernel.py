@@ -127,9 +127,9 @@ def advance(
         if not usable:
             out[:, cell] = math.nan
             continue
-        humidity = min(humidity, 100.0)
-        litter = fine_fuel_moisture(warmth, humidity, wind, rain, ffmc[cell])
-        duff = duff_moisture(warmth, humidity, rain, dmc[cell], day_lengths[band[cell]])
+        moist = min(humidity, 100.0)
+        litter = fine_fuel_moisture(warmth, moist, wind, rain, ffmc[cell])
+        duff = duff_moisture(warmth, moist, rain, dmc[cell], day_lengths[band[cell]])
         deep = drought(warmth, rain, dc[cell], factors[band[cell]])
         isi, bui = initial_spread(wind, litter), build_up(duff, deep)
         fwi, dsr = fire_weather(isi, bui)

@@ -231,6 +231,20 @@ def spin_up_share(codes: Codes) -> float:
     return float((codes.days[known] < SPIN_UP_DAYS).mean()) if known.any() else float("nan")
 
 
+def notes_of(gap: NDArray[np.uint8], codes: Codes) -> list[str]:
+    """What should be told beside a day of codes: bridged gaps, new starts, and how much is still spinning up."""
+    notes = []
+    for missed in range(1, MAX_GAP_DAYS + 1):
+        if count := int(((gap == missed) & codes.known).sum()):
+            notes.append(f"{missed} missing day(s) bridged in {count} cells")
+    if count := int(((gap == RESTARTED) & codes.known).sum()):
+        notes.append(f"chain started from the standard codes in {count} cells")
+    if (share := spin_up_share(codes)) > 0:
+        young = f"younger than {SPIN_UP_DAYS} days in {100 * share:.0f} % of the known cells"
+        notes.append(f"{young}: codes not settled yet")
+    return notes
+
+
 def pick_noon(stack: NDArray[np.floating], hours_utc: ArrayLike, lon: ArrayLike) -> NDArray[np.float64]:
     """The values at local noon out of steps of one quantity.
 

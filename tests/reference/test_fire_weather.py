@@ -22,6 +22,7 @@ from layers.derived.fire_weather import (
     FireWeather,
     danger_class,
     go_on_from,
+    notes_of,
     pick_noon,
     spin_up_share,
     start_codes,
@@ -200,6 +201,21 @@ def test_spin_up_is_counted() -> None:
     young, old = known([80.0, 80.0, np.nan], [3, SPIN_UP_DAYS, 0]), known([np.nan], [0])
     assert spin_up_share(young) == 0.5
     assert np.isnan(spin_up_share(old))
+
+
+def test_notes_tell_of_gaps_starts_and_spin_up() -> None:
+    before = [
+        known([90.0, np.nan, np.nan, 90.0], [60, 60, 60, 60]),
+        known([90.0, 90.0, np.nan, 90.0], [60, 60, 60, 60]),
+    ]
+    codes, gap = go_on_from(before, (4,))
+    today = step(codes, 20.0, [40.0, 40.0, 40.0, np.nan], 10.0, 0.0, month=7, latitude=45.0)
+    assert notes_of(gap, today.codes) == [
+        "1 missing day(s) bridged in 1 cells",
+        "chain started from the standard codes in 1 cells",
+        "younger than 52 days in 33 % of the known cells: codes not settled yet",
+    ]
+    assert notes_of(gap[:1], known([90.0], [60.0])) == []
 
 
 def test_noon_is_taken_where_it_is_noon() -> None:
