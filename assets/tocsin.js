@@ -74,7 +74,9 @@
     return { type: "layers", visible, opacity };
   }
 
-  const choose_field = (value) => ({ type: "field", step: value ? Number(value) : null });
+  const choose_field = (value) => ({ type: "field", series: value || null });
+  /** The choice follows the map: a link may have brought its own series. */
+  const shown_field = (event, value) => (event && event.type === "time" && event.series !== (value || null) ? event.series : noUpdate());
   const choose_survey = (value) => ({ type: "survey", dataset: value ? Number(value) : null });
 
   /** What is open stands in the address, so that a link shows the same; the map keeps its view after the #. */
@@ -150,6 +152,6 @@
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    tocsin: { theme, clocks, active, pane, layers, choose_field, choose_survey, address, feed_address },
+    tocsin: { theme, clocks, active, pane, layers, choose_field, shown_field, choose_survey, address, feed_address },
   });
 })();

@@ -1,19 +1,22 @@
-"""The layers drawer: a switch and an opacity for each layer, and the choice of field, time and survey."""
+"""The layers drawer: a switch and an opacity for each layer, and the choice of gridded data and survey."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
 import sqlalchemy as sa
-from dash import ClientsideFunction, Dash, Input, Output, html
+from dash import ClientsideFunction, Dash, Input, Output, State, html
 
 from access.guard import needs
-from data.store.tables import dataset, field_step
+from data.store.field_series import Series, list_series
+from data.store.tables import dataset
 from data.text import Translate, translator
+from layers.field_list import DERIVED
+from layers.fields import FIELDS, spec_for
 from pages._context import Context
 from pages._locale import locale_of
-from pages._times import local
 
 LAYERS = (
     ("regions", "Regions by level", True, 70),
@@ -44,7 +47,7 @@ def drawer(t: Translate) -> list[Any]:
         html.H2(t("Layers")),
         *rows,
         dmc.Select(
-            id="field-choice", label=t("Field and time"), data=[], clearable=True, searchable=True, size="xs",
+            id="field-choice", label=t("Gridded data"), data=[], clearable=True, searchable=True, size="xs",
             placeholder=t("none shown"), nothingFoundMessage=t("No field has been received"),
         ),
         dmc.Select(
@@ -52,6 +55,22 @@ def drawer(t: Translate) -> list[Any]:
             placeholder=t("none shown"), nothingFoundMessage=t("No survey has been loaded"),
         ),
     ]  # fmt: skip
+
+
+def field_options(series: Sequence[Series], t: Translate) -> list[dict[str, Any]]:
+    """Series for a list of choices, by quantity; each with its window and source, and whether it is derived."""
+    groups: dict[str, list[dict[str, str]]] = {}
+    for one in sorted(series, key=lambda one: (one.key.quantity not in FIELDS, one.key)):
+        group = t(spec_for(one.key.quantity, one.unit, one.title).title)
+        facts = [group, window(one.key.accumulation_s), t("derived") if one.key.source == DERIVED else one.key.source]
+        facts.append(t("forecast") if one.forecast else "")
+        groups.setdefault(group, []).append({"value": str(one.key), "label": " · ".join(filter(None, facts))})
+    return [{"group": group, "items": items} for group, items in groups.items()]
+
+
+def window(seconds: int) -> str:
+    """An accumulation as people say it."""
+    return f"{seconds // 3600} h" if seconds % 3600 == 0 and seconds else f"{seconds // 60} min" if seconds else ""
 
 
 def register(dash_app: Dash, context: Context) -> None:
@@ -64,25 +83,13 @@ def register(dash_app: Dash, context: Context) -> None:
     def choices(_ticks: int | None) -> Any:
         t = translator(locale_of(context))
         with context.store.read() as connection:
-            steps = connection.execute(
-                sa.select(field_step.c.id, field_step.c.quantity, field_step.c.valid_at, field_step.c.accumulation_s,
-                          field_step.c.forecast)
-                .order_by(field_step.c.quantity, field_step.c.valid_at.desc()).limit(2000)
-            ).all()  # fmt: skip
+            series = list_series(connection)
             surveys = connection.execute(
                 sa.select(dataset.c.id, dataset.c.title, dataset.c.rows)
                 .where(dataset.c.tiles != "").order_by(dataset.c.title).limit(500)
             ).all()  # fmt: skip
-        fields: dict[str, list[dict[str, str]]] = {}
-        for row in steps:
-            window = f" · {row.accumulation_s // 3600} h" if row.accumulation_s else ""
-            label = (
-                local(row.valid_at, context.settings.zone) + window + (" · " + t("forecast") if row.forecast else "")
-            )
-            group = t(row.quantity.replace("_", " "))
-            fields.setdefault(group, []).append({"value": str(row.id), "label": f"{group} · {label}"})
         return (
-            [{"group": group, "items": items} for group, items in fields.items()],
+            field_options(series, t),
             [{"value": str(row.id), "label": f"{row.title} ({row.rows:,})"} for row in surveys],
         )
 
@@ -91,6 +98,13 @@ def register(dash_app: Dash, context: Context) -> None:
         Output("map-command", "data", allow_duplicate=True),
         *[Input(f"layer-{key}", "checked") for key, *_ in LAYERS],
         *[Input(f"opacity-{key}", "value") for key, *_ in LAYERS],
+        prevent_initial_call=True,
+    )
+    dash_app.clientside_callback(
+        ClientsideFunction("tocsin", "shown_field"),
+        Output("field-choice", "value"),
+        Input("map-event", "data"),
+        State("field-choice", "value"),
         prevent_initial_call=True,
     )
     for kind in ("field", "survey"):

@@ -12,7 +12,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 from access.guard import needs
 from alerts.why import explain
 from data.text import Translate, translator
-from pages import _layers, _list, _thing, _why
+from pages import _layers, _list, _point, _thing, _why
 from pages._context import Context
 from pages._facts import FactReader
 from pages._locale import locale_of
@@ -83,6 +83,7 @@ def _keys(t: Translate) -> Any:
         ("Esc", t("back to the list")),
         ("m", t("to the map")),
         ("l", t("layers")),
+        (".", t("latest time")),
     )
     return dmc.Modal(
         id="keys", title=t("Keys"), opened=False,
@@ -112,7 +113,7 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
     @needs("watch.view")
     def choose(event: Any) -> Any:
         """What was clicked on the map; rows of the list choose in the browser (assets/tocsin.js)."""
-        known = isinstance(event, dict) and event.get("type") in ("region", "event", "station", "warning")
+        known = isinstance(event, dict) and event.get("type") in ("region", "event", "station", "warning", "point")
         return event if known else no_update
 
     @dash_app.callback(
@@ -139,7 +140,19 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
                 return _thing.thing({}, context, t, now)
             why = explain(context.store, context.settings.base_dir, chosen["code"], now)
             return _why.region(why, context, t, locale, now)
+        if chosen.get("type") == "point":
+            return point_of(chosen, t, locale, now)
         return _thing.thing(chosen, context, t, now)
+
+    def point_of(chosen: dict[str, Any], t: Translate, locale: str, now: datetime) -> Any:
+        """What the gridded data say at the point; before it why the region there has its colour."""
+        code = str(chosen.get("code", ""))
+        if context.regions.by_code(code) is not None:
+            why = explain(context.store, context.settings.base_dir, code, now)
+            if why.watched or why.children_watched:
+                said = _point.point(chosen, context, t, now, titled=False)
+                return [*_why.region(why, context, t, locale, now), *said]
+        return _point.point(chosen, context, t, now)
 
     @dash_app.callback(Output("map-command", "data"), Input("chosen", "data"), prevent_initial_call=True)
     @needs("watch.view")
