@@ -68,7 +68,7 @@ def _spec(quantity: str, title: str, high: float, unit: str = "1") -> LayerSpec:
 
 
 CODES = ("fwi_ffmc", "fwi_dmc", "fwi_dc", "fwi_days")  # carried from day to day
-SPECS = (
+SPECS = (  # of what one daily step gives
     _spec("fwi", "Fire weather index", 500.0),
     _spec("fwi_ffmc", "Fine fuel moisture code", 101.0),
     _spec("fwi_dmc", "Duff moisture code", 10_000.0),
@@ -77,11 +77,10 @@ SPECS = (
     _spec("fwi_bui", "Build-up index", 10_000.0),
     _spec("fwi_dsr", "Daily severity rating", 2000.0),
     _spec("fwi_days", "Days since the fire weather chain began", 100_000.0, "d"),
-    LayerSpec(
-        key="field:fire_danger_class", title="Fire danger class", kind="field", quantity="fire_danger_class",
-        unit="1", needs=("fwi",), valid_range=(0.0, 5.0),
-        reference="EFFIS technical background, fire danger forecast",
-    ),
+)
+DANGER_CLASS = LayerSpec(
+    key="field:fire_danger_class", title="Fire danger class", kind="field", quantity="fire_danger_class", unit="1",
+    needs=("fwi",), valid_range=(0.0, 5.0), reference="EFFIS technical background, fire danger forecast",
 )  # fmt: skip
 
 
