@@ -66,7 +66,15 @@ def ramp_for(quantity: str, low: float = 0.0, high: float = 1.0) -> Ramp:
     """The ramp of a quantity, of the quantity at a level, or one from `low` to `high` where none is set."""
     if "_probability" in quantity:
         return _smooth((0.0, 10.0, 30.0, 50.0, 70.0, 90.0, 100.0), CIVIDIS)
-    known = [name for name in RAMPS if quantity == name or quantity.startswith(f"{name}_")]
+    if quantity.endswith("_return_period"):
+        return _classes((2.0, 5.0, 10.0, 20.0, 50.0, 100.0), STORM)  # years
+    if quantity == "fwi":
+        return _classes((0.0, 5.2, 11.2, 21.3, 38.0, 50.0), STORM)  # fire danger of EFFIS
+    known = (
+        []
+        if "_extreme_" in quantity
+        else [name for name in RAMPS if quantity == name or quantity.startswith(f"{name}_")]
+    )
     if known and "spread" not in quantity:
         return RAMPS[max(known, key=len)]
     if not (np.isfinite(low) and np.isfinite(high)) or high <= low:

@@ -63,6 +63,17 @@ def test_unknown_quantity_gets_a_ramp_over_its_values() -> None:
     assert ramp_for("wind_gust_probability_0_any_20", 0.0, 1.0).stops[-1][0] == 100.0
 
 
+def test_what_is_made_of_a_quantity_is_not_coloured_as_amounts() -> None:
+    period, fire = ramp_for("precipitation_24h_return_period"), ramp_for("fwi")
+    assert [value for value, _ in period.stops] == [2, 5, 10, 20, 50, 100]
+    assert [value for value, _ in fire.stops] == [0, 5.2, 11.2, 21.3, 38, 50]
+    for ramp in (period, fire):
+        lightness = lab([colour for _, colour in ramp.stops], np.eye(3))[:, 0]
+        assert (np.diff(lightness) < -5).all()
+    assert ramp_for("precipitation_24h_extreme_shape", -0.5, 0.5).stops[0][0] == -0.5
+    assert ramp_for("precipitation_24h_return_level_20y") is RAMPS["precipitation"]
+
+
 def test_palette_of_classes_starts_at_the_first_stop() -> None:
     colours = palette(RAMPS["precipitation"])
     index = colours.index(np.array([np.nan, -1.0, 0.0, 0.0999, 0.1, 0.99, 1.0, 250.0, 9e9], np.float32))
