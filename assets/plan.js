@@ -11,8 +11,10 @@
     if (!message) return none();
     if (message.type === "time") {
       window.clearTimeout(waiting);
-      const { series, step, latest } = message;
-      waiting = window.setTimeout(() => set("plan-time", { data: { series, step, latest: Boolean(latest) } }), SETTLED_MS);
+      const { series, step, latest, missing, valid_at: at } = message;
+      if (!series || (step === null && !missing)) return none(); // nothing is drawn yet
+      const data = { series, step, latest: Boolean(latest), missing: Boolean(missing), at };
+      waiting = window.setTimeout(() => set("plan-time", { data }), SETTLED_MS);
     } else if (message.type === "region" && message.code !== region) {
       set("plan-region", { data: message.code });
       set("plan-grid", { selectedRows: { ids: [message.code] }, scrollTo: { rowId: message.code, rowPosition: "middle" } });
@@ -67,7 +69,7 @@
     const time = state.time;
     delete state.time;
     state.people = state.people ? "1" : "";
-    state.step = time && !time.latest ? time.step : "";
+    state.step = time && !time.latest && time.step ? time.step : "";
     const area = state.area;
     state.area = outline(area);
     state.reach = area && area.kind !== "drawn" ? `${area.kind}:${area.value}` : "";

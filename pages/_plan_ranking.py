@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import dash_ag_grid as dag
@@ -21,7 +22,7 @@ from pages._plan_facts import about
 from pages._plan_state import STATISTICS, Choice
 from pages._plan_values import LIMITED, Answer, Question, ValueReader, last_received, pick
 from pages._plan_words import statistic_title
-from pages._times import age
+from pages._times import age, local
 
 ASKED = ("plan-series", "plan-show", "plan-kind", "plan-statistic", "plan-above")
 
@@ -87,6 +88,8 @@ def register(dash_app: Dash, context: Context, reader: ValueReader) -> None:
         *asked, people, time, before = values
         locale = locale_of(context)
         t, now = translator(locale), context.clock()
+        if _in_gap(reader, asked[0], asked[1], time):
+            return _gap(time, context, t), [], [], [], None
         found = question(context, reader, tuple(asked), time, people)
         if found is None:
             return _nothing(context, reader, t), [], [], [], None
@@ -167,6 +170,24 @@ def _nothing(context: Context, reader: ValueReader, t: Translate) -> Component:
     return html.Div(
         [html.P(words.format(when=since), className="bad"), dcc.Link(t("Feeds"), href="/feeds")],
     )
+
+
+def _in_gap(reader: ValueReader, key: Any, show: Any, time: Any) -> bool:
+    """Whether the map stands at a time of this series for which no step came."""
+    if not (isinstance(time, dict) and time.get("missing")):
+        return False
+    series = reader.series()
+    chosen = pick(series, str(key)) if key else None
+    return chosen is not None and str(effective(chosen, series, str(show or "value")).key) == time.get("series")
+
+
+def _gap(time: Any, context: Context, t: Translate) -> Component:
+    """A time without a step is unknown everywhere; the numbers of another time must not stand under it."""
+    try:
+        at = local(datetime.fromisoformat(str(time.get("at"))), context.settings.zone)
+    except ValueError:
+        at = str(time.get("at"))
+    return html.P(t("No step came for {time}: every region is unknown then.").format(time=at), className="bad")
 
 
 def _failed(error: TocsinError, t: Translate) -> Component:

@@ -112,12 +112,12 @@ class ValueReader:
 
 
 def latest(connection: Any, key: SeriesKey, now: datetime) -> Any | None:
-    """The newest analysis that is due; without one, the forecast step that is nearest to now."""
-    analyses = best_steps(connection, key, until=now, forecast=False, limit=1)
+    """The newest analysis; of a series of forecasts only, the last step that is not ahead, or the first of all."""
+    analyses = best_steps(connection, key, forecast=False, limit=1)
     if analyses:
         return analyses[-1]
     steps = best_steps(connection, key)
-    return min(steps, key=lambda row: abs(row.valid_at - now), default=None)
+    return next((row for row in reversed(steps) if row.valid_at <= now), steps[0] if steps else None)
 
 
 def default_kind(bounds: tuple[float, float, float, float], regions: RegionIndex) -> str:

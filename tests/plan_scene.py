@@ -1,4 +1,4 @@
-"""Fields for the Plan page, written for tests and pictures: rain over the United States by the hour, with a gap."""
+"""Fields for the Plan page, written for tests and pictures: hourly rain over the Mississippi, with a gap."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from data.store.engine import Store
 from data.store.fields import FieldSink
 from data.store.sink import PutContext
 
-LON = -125.0 + 0.125 + np.arange(236) * 0.25
-LAT = 50.0 - 0.125 - np.arange(104) * 0.25
+LON = -97.0 + 0.125 + np.arange(48) * 0.25
+LAT = 43.0 - 0.125 - np.arange(32) * 0.25
 CENTRE = (-91.0, 39.0)  # of the heaviest rain at the newest hour [degrees]
 HOURS, AHEAD, YEARS = 8, 6, 14
 SOURCE = "rain_grid"
@@ -26,8 +26,8 @@ SOURCE = "rain_grid"
 def storm(lon: float, lat: float, peak: float) -> NDArray[np.float32]:
     """Rain around a centre [mm]; the south-east corner of the grid is missing."""
     x, y = np.meshgrid(LON, LAT)
-    values = peak * np.exp(-(((x - lon) / 4.0) ** 2 + ((y - lat) / 3.0) ** 2))
-    values[(x > -85) & (y < 31.5)] = np.nan
+    values = peak * np.exp(-(((x - lon) / 2.5) ** 2 + ((y - lat) / 2.0) ** 2))
+    values[(x > -88.5) & (y < 36.5)] = np.nan
     return np.asarray(values, np.float32)
 
 
@@ -44,9 +44,11 @@ def hours(now: datetime) -> list[FieldStep]:
     """Rain that moves east: the last hours, and a forecast of the next ones."""
     newest = now.replace(minute=0, second=0, microsecond=0)
     east, north = CENTRE
-    past = [step(newest - timedelta(hours=back), storm(east - back, north, 60 - 4 * back)) for back in range(HOURS)]
+    past = [
+        step(newest - timedelta(hours=back), storm(east - back / 2, north, 60 - 4 * back)) for back in range(HOURS)
+    ]
     ahead = [
-        step(newest + timedelta(hours=n), storm(east + n, north, 60 + 2 * n), run_at=newest, forecast=True)
+        step(newest + timedelta(hours=n), storm(east + n / 2, north, 60 + 2 * n), run_at=newest, forecast=True)
         for n in range(1, AHEAD + 1)
     ]
     return past + ahead
