@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from data.clock import utc_now
-from tests import scene
+from data.store.engine import open_store
+from tests import plan_scene, scene
 from tests.browser.conftest import ARGUMENTS, until
 from tests.conftest import ROOT
 from tests.running import FeedServer, Running
@@ -18,8 +19,10 @@ SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 READY = {
     "watch": "Boolean(document.querySelector('.list .mark-red')) && (innerWidth < 800 || window.tocsinMap?.ready)",
     "feeds": "Boolean(document.querySelector('.detail table'))",
+    "plan": "document.querySelectorAll('.plan-ranking .ag-row').length > 3"
+    " && (innerWidth < 800 || Boolean(window.tocsinMap?.ready))",
 }
-PATHS = {"watch": "/", "feeds": "/feeds"}
+PATHS = {"watch": "/", "feeds": "/feeds", "plan": "/plan?region=US-29113&tab=ranking"}
 
 
 def save(page: Any, path: Path) -> None:
@@ -39,6 +42,8 @@ def take(browser: Any, system: Running, folder: Path) -> None:
             system.sign_in(page)
             for name, path in PATHS.items():
                 page.goto(f"{system.url}{path}")
+                if name == "plan" and size == "narrow":
+                    page.click("#plan-show-results")
                 until(page, READY[name])
                 if name == "watch" and size == "wide":
                     page.evaluate("tocsinMap.map.jumpTo({center: [101, 32], zoom: 3.9})")
@@ -59,6 +64,9 @@ def main() -> None:
         system = Running(Path(home), scene.sources(server), settings=settings)
         try:
             system.wait_ready()
+            store = open_store(f"sqlite:///{Path(home) / 'tocsin.db'}")
+            plan_scene.fill(store, Path(home), utc_now())
+            store.close()
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(ARGUMENTS))
             take(browser, system, folder)
             browser.close()
