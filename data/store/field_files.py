@@ -159,9 +159,10 @@ def _consolidated(files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def compressor() -> Any:
+    """Zstandard after a shuffle by bytes: smaller and quicker than by bits for values that were rounded or packed."""
     from zarr.codecs import BloscCodec
 
-    return BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle", typesize=4)
+    return BloscCodec(cname="zstd", clevel=3, shuffle="shuffle", typesize=4)
 
 
 def write_array(

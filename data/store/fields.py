@@ -87,9 +87,11 @@ class FieldSink:
 
 
 def extremes(values: NDArray[np.float32]) -> dict[str, float | None]:
-    """The smallest and largest value that is there."""
-    finite = values[np.isfinite(values)]
-    return {"low": float(finite.min()), "high": float(finite.max())} if finite.size else {"low": None, "high": None}
+    """The smallest and largest finite value."""
+    low, high = float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
+    if np.isinf([low, high]).any():
+        return extremes(np.where(np.isinf(values), np.float32(np.nan), values))
+    return {"low": None, "high": None} if np.isnan(low) else {"low": low, "high": high}
 
 
 def step_id(row: Mapping[str, Any]) -> int:

@@ -23,6 +23,7 @@ from data.store.fields import (
     FOLDER,
     FieldSink,
     clean,
+    extremes,
     find_step,
     find_steps,
     kept_for,
@@ -114,6 +115,12 @@ def test_step_without_any_value_has_no_extremes(store: Store, home: Path) -> Non
     with store.read() as connection:
         (row,) = find_steps(connection)
     assert (row.missing_share, row.attributes["low"], row.attributes["high"]) == (1.0, None, None)
+
+
+def test_extremes_are_finite() -> None:
+    values = np.array([[np.nan, -np.inf], [3, 7]], np.float32)
+    assert extremes(values) == {"low": 3.0, "high": 7.0}
+    assert extremes(np.full((2, 2), np.inf, np.float32)) == {"low": None, "high": None}
 
 
 def test_find_steps_by_time_and_source(store: Store, home: Path) -> None:
