@@ -167,9 +167,11 @@ def _profile_periods(
 
     centre = FURTHEST if best > 1e6 else float(-np.log(-np.log1p(-1.0 / max(best, 1.0 + 1e-9))))
     centre = min(max(centre, NEAREST), FURTHEST)
-    low = years(_edge(loss, NEAREST, centre)) if loss(NEAREST) > 0.0 > loss(centre) else 1.0
-    high = years(_edge(loss, centre, FURTHEST)) if loss(FURTHEST) > 0.0 > loss(centre) else np.inf
-    return low, float(high)
+    if loss(centre) >= 0.0:  # the estimate itself lies beyond the ends of the search
+        return (1.0, years(NEAREST)) if centre == NEAREST else (years(FURTHEST), float(np.inf))
+    low = years(_edge(loss, NEAREST, centre)) if loss(NEAREST) > 0.0 else 1.0
+    high = years(_edge(loss, centre, FURTHEST)) if loss(FURTHEST) > 0.0 else float(np.inf)
+    return low, high
 
 
 def longest_period(years: int) -> int:

@@ -187,7 +187,7 @@ def maximise(values: NDArray[np.float64], start: list[float]) -> list[float] | N
             )
 
     origin = np.array([0.0, 0.0, *start[2:]])
-    if not np.isfinite(cost(origin)):
+    if len(origin) > 2 and not np.isfinite(cost(origin)):
         origin[2] = 0.01  # the whole sample is possible close to Gumbel
     options = {"xatol": 1e-9, "fatol": 1e-10, "maxiter": 4000, "maxfev": 8000}
     result = minimize(cost, origin, method="Nelder-Mead", options=options)

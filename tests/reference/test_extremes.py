@@ -232,6 +232,20 @@ def test_value_above_all_has_no_upper_bound() -> None:
     assert band.low > 100
 
 
+@pytest.mark.parametrize("value", [-50.0, 2.0, 3.0, 3.5, 4.0, 4.5, 5.0, 7.0, 500.0])
+@pytest.mark.parametrize("by_moments", [False, True], ids=["profile", "bootstrap"])
+def test_period_lies_in_its_band_for_any_value(value: float, by_moments: bool) -> None:
+    fit = fit_l_moments(PORT_PIRIE) if by_moments else fit_likelihood(PORT_PIRIE)
+    band = period_band(PORT_PIRIE, fit, value)
+    assert 1 <= band.low <= band.value * (1 + 1e-6)
+    assert band.high >= min(band.value, 9e5) * (1 - 1e-6)
+    if value <= 3:
+        assert band.high < 1.01
+    if value >= 7:
+        assert band.low > 1000
+        assert band.high == np.inf
+
+
 @pytest.mark.parametrize(("years", "longest"), [(0, 0), (10, 20), (24, 20), (25, 50), (49, 50), (50, 100), (65, 100)])
 def test_longest_period_is_twice_the_record(years: int, longest: int) -> None:
     assert longest_period(years) == longest
