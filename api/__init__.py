@@ -38,7 +38,9 @@ def register(
     watch
         Called within a request; what it returns says later whether the session of that request still stands.
     """
-    from api import features, fields, health, history, levels, live, payloads, scripts, search, tiles
+    from api import (
+        export, features, fields, health, history, impact, levels, live, payloads, scripts, search, tiles, wind,
+    )  # fmt: skip
     from api.answers import unknown_address
     from api.context import EXTENSION, Api
 
@@ -47,7 +49,9 @@ def register(
     server.extensions[EXTENSION] = Api(
         store=store, settings=settings, clock=clock, hub=hub, watch=watch, stale_after=dict(stale_after or {})
     )
-    for module in (live, levels, features, fields, history, tiles, search, payloads, health, scripts):
+    for module in (
+        live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health, scripts,
+    ):  # fmt: skip
         server.register_blueprint(module.blueprint)
     for prefix in ("api", "t"):
         server.add_url_rule(f"/{prefix}/<path:rest>", f"unknown-{prefix}", unknown_address)

@@ -51,7 +51,7 @@ class Typeface:
     def wrap(self, text: str, width: float) -> list[str]:
         """The text in lines that fit, broken at spaces and between Chinese characters."""
         lines = [""]
-        for piece in re.findall(r"[ -~À-῿‐-⁯]+?(?:\s+|$)|[^ ]", text.replace("\n", " ")):
+        for piece in re.findall(r"[ -~À-῿‐-⁯]+?(?: +|$)|[^ ] *", text.replace("\n", " ")):
             fits = self.width(lines[-1] + piece.rstrip()) <= width or piece[0] in NO_BREAK_BEFORE
             if fits or not lines[-1]:
                 lines[-1] += piece
