@@ -23,6 +23,7 @@ from pages._levels import chip, level_word, mark
 from pages._phrases import phrase
 from pages._places import names_above
 from pages._times import living_age, local, span
+from pages._why_history import field_history, limits
 
 CHART_SPAN = timedelta(hours=72)
 CHART_POINTS = 2000
@@ -45,7 +46,7 @@ def region(why: Why, context: Context, t: Translate, locale: str, now: datetime)
         chips.append(chip(Level.UNKNOWN, t))
     parts = head(name, t, html.P([*_spaced(chips)] if why.watched else t("No rule watches this region.")),
                  html.P(f"{above} · {why.code}" if above else why.code, className="dim"))  # fmt: skip
-    parts += [_rule(rule, context, t, locale, now) for rule in why.rules]
+    parts += [_rule(rule, rid, context, t, locale, now) for rule in why.rules]
     if why.children_watched:
         parts.append(_children(why, t, locale))
     return parts
@@ -55,7 +56,7 @@ def _spaced(parts: list[Component]) -> list[Any]:
     return [item for part in parts for item in (part, " ")]
 
 
-def _rule(rule: RuleWhy, context: Context, t: Translate, locale: str, now: datetime) -> Component:
+def _rule(rule: RuleWhy, rid: int | None, context: Context, t: Translate, locale: str, now: datetime) -> Component:
     unknown = rule.phase == "unknown"
     heading = [mark(Level.UNKNOWN if unknown else rule.level, t), " ", rule.title[locale]]
     said = t("Unknown, was {phase}").format(phase=t(rule.was)) if unknown else t(rule.phase)
@@ -64,7 +65,7 @@ def _rule(rule: RuleWhy, context: Context, t: Translate, locale: str, now: datet
         html.H3(heading),
         html.P([html.B(said), *since, " · ", level_word(rule.level, t)]),
         *[html.P(["⚠ ", _wanting(text, t)], className="bad") for text in rule.missing],
-        *_readings(rule, context, t, now),
+        *_readings(rule, rid, context, t, now),
         _thresholds(rule, t),
     ]
     if rule.judge:
@@ -73,7 +74,7 @@ def _rule(rule: RuleWhy, context: Context, t: Translate, locale: str, now: datet
     return html.Section(parts, className="rule")
 
 
-def _readings(rule: RuleWhy, context: Context, t: Translate, now: datetime) -> list[Any]:
+def _readings(rule: RuleWhy, rid: int | None, context: Context, t: Translate, now: datetime) -> list[Any]:
     """The reading that decides, large; every input in a table; what stands behind them once."""
     shown = _decisive(rule)
     rows = [
@@ -110,6 +111,8 @@ def _readings(rule: RuleWhy, context: Context, t: Translate, now: datetime) -> l
         parts.append(_behind(reading.behind, context, t, now))
         if reading.behind.kind == "station":
             parts.append(_station_chart(reading, reading.behind, rule, context, t, now))
+        if reading.behind.kind == "field" and rid is not None:
+            parts += _field_chart(reading, rule, rid, context, t, now)
     return parts
 
 
@@ -153,6 +156,21 @@ def _station_chart(
     if reading.accumulate == "sum":
         rows = _sums(rows, reading.window_s)
     return graph(series(rows, limits, unit=reading.unit, now=now, zone=context.settings.zone, t=t))
+
+
+def _field_chart(
+    reading: Reading, rule: RuleWhy, rid: int, context: Context, t: Translate, now: datetime
+) -> list[Component]:
+    """What the field was in the region; the limits stand beside it where it is what the rule compares."""
+    found = field_history(reading, rid, context, now - CHART_SPAN, now + CHART_SPAN)
+    if found is None:
+        return []
+    levels = dict(limits(reading, rule)) if found.whole else {}
+    until = max(now, found.rows[-1].observed_at)
+    chart = graph(series(found.rows, levels, unit=reading.unit, now=until, zone=context.settings.zone, t=t))
+    if found.whole:
+        return [chart]
+    return [chart, html.P(t("Single steps; the rule looks at them over its window."), className="dim")]
 
 
 def _sums(rows: list[Any], window_s: float) -> list[Any]:
