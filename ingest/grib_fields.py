@@ -115,6 +115,7 @@ def _read(message: Message, options: Options) -> FieldStep:
     if not name:
         raise Unusable("left out by configuration")
     run_at, valid_at, interval_s = _times(message, parameter)
+    interval_s = options.intervals.get(name, interval_s)
     grid = _grid(message)
     raw = message.values()
     if raw.size != grid.size:
