@@ -107,8 +107,13 @@ def _of_step(number: int, zoom: int, x: int, y: int, media_type: str, draw: Draw
     tag = _tag(number, zoom, x, y, media_type)
     if tag in request.if_none_match:  # a number stands for what the step holds: nothing needs to be looked up
         return _unchanged(tag, FOREVER)
-    with api().store.read() as connection:
-        row = find_step(connection, number)
+    here = api()
+
+    def find(number: int) -> Any:
+        with here.store.read() as connection:
+            return find_step(connection, number)
+
+    row = here.steps().row(number, find)
     if row is None:
         return fault(404, "not_found", "There is no such field step.")
     return _of_row(row, zoom, x, y, media_type, draw, keep=FOREVER)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from data.errors import LayerError
 from data.grid import fractional_column, fractional_row, lon_step, row_edges
 from data.store.fields import StepArray, open_step
+from layers.chunk_cache import CachedArray, ChunkCache
 from layers.layer import LayerSpec, Ramp, RegionValues, View
 from layers.ramps import RAMPS, ramp_for
 from layers.tiles import SIZE, Picture, Sampling, render_tile
@@ -35,6 +36,7 @@ UNITS = {
     "wind_gust": "m/s", "pressure_msl": "hPa", "relative_humidity": "%", "cloud_cover": "%", "visibility": "m",
 }  # fmt: skip
 OPENED = 24  # steps whose arrays stay open in a process: a few kB each, the data stay on disk
+ROWS = 2000  # what steps are, without their data
 
 
 def _spec(quantity: str, unit: str, title: str, status: str = "verified") -> LayerSpec:
@@ -162,13 +164,27 @@ def sampling_of(row: Any, ramp: Ramp) -> Sampling:
 
 
 class OpenSteps:
-    """The last steps asked for, open; a step never changes under its id."""
+    """The last steps asked for, open, and the chunks of them read last; a step never changes under its id."""
 
     def __init__(self, home: Path, most: int = OPENED) -> None:
         self._home, self._most = home, most
         self._held: OrderedDict[str, StepArray] = OrderedDict()
+        self._rows: OrderedDict[int, Any] = OrderedDict()
         self._scales: OrderedDict[str, Lattice] = OrderedDict()
+        self._chunks = ChunkCache()
         self._lock = threading.Lock()
+
+    def row(self, number: int, find: Callable[[int], Any]) -> Any:
+        """The row of a step by its number, looked up with `find` once; None where there is none."""
+        with self._lock:
+            if number in self._rows:
+                self._rows.move_to_end(number)
+                return self._rows[number]
+        row = find(number)
+        if row is not None:
+            with self._lock:
+                _keep(self._rows, number, row, ROWS)
+        return row
 
     def get(self, row: Any) -> StepArray:
         """The arrays of a row of `field_step`; StoreError where they are gone."""
@@ -178,10 +194,13 @@ class OpenSteps:
                 return self._held[row.store]
         step = open_step(self._home, row)
         with self._lock:
-            self._held[row.store] = step
-            while len(self._held) > self._most:
-                self._held.popitem(last=False)
+            _keep(self._held, row.store, step, self._most)
         return step
+
+    def _levels(self, step: StepArray) -> tuple[CachedArray, ...]:
+        """The overviews of a step, read through the cache."""
+        name = step.row.store
+        return tuple(CachedArray(array, self._chunks, name, level) for level, array in enumerate(step.levels))
 
     def tile(self, row: Any, z: int, x: int, y: int, *, size: int = SIZE, kind: Picture = "png") -> bytes:
         """The picture tile of a step, b"" where it is empty; ValueError where there is no such tile.
@@ -189,7 +208,7 @@ class OpenSteps:
         Cells are drawn one by one, whatever the ramp: programs that read pictures get what is there.
         """
         step = self.get(row)
-        return render_tile(step.levels, step.lon, step.lat, z, x, y, ramp_of(step), size=size, kind=kind)
+        return render_tile(self._levels(step), step.lon, step.lat, z, x, y, ramp_of(step), size=size, kind=kind)
 
     def values(self, row: Any, z: int, x: int, y: int) -> bytes:
         """The value tile of a step, b"" where it is empty; ValueError where there is no such tile."""
@@ -199,11 +218,16 @@ class OpenSteps:
         if scale is None:
             scale = lattice(*range_of(step.levels, row.attributes))
             with self._lock:
-                self._scales[row.store] = scale
-                while len(self._scales) > 20 * self._most:
-                    self._scales.popitem(last=False)
+                _keep(self._scales, row.store, scale, ROWS)
         sampling = sampling_of(row, ramp_of(step))
-        return value_tile(step.levels, step.lon, step.lat, z, x, y, scale, sampling=sampling)
+        return value_tile(self._levels(step), step.lon, step.lat, z, x, y, scale, sampling=sampling)
+
+
+def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:
+    """Add to what is kept and let go of the oldest."""
+    kept[key] = value
+    while len(kept) > most:
+        kept.popitem(last=False)
 
 
 def ramp_of(step: StepArray) -> Ramp:
