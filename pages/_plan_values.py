@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from data.regions import KINDS, RegionIndex
+from data.store.changes import read_versions
 from data.store.field_series import Series, SeriesKey, best_steps, key_of, list_series
 from data.store.fields import find_step
 from data.store.tables import field_step
@@ -64,12 +65,20 @@ class ValueReader:
         self._context = context
         self._lock = threading.Lock()
         self._kept: OrderedDict[Question, Answer] = OrderedDict()
+        self._series: tuple[int, list[Series]] | None = None
 
     def series(self) -> list[Series]:
-        """Every series, house order: by quantity, then by source."""
+        """Every series by quantity, then by source; read anew when a field came or went."""
         with self._context.store.read() as connection:
+            version = read_versions(connection).get("fields", 0)
+            with self._lock:
+                if self._series is not None and self._series[0] == version:
+                    return self._series[1]
             found = list_series(connection)
-        return sorted(found, key=lambda one: (one.key.quantity, one.key.source, one.key.accumulation_s))
+        found.sort(key=lambda one: (one.key.quantity, one.key.source, one.key.accumulation_s))
+        with self._lock:
+            self._series = (version, found)
+        return found
 
     def step(self, key: SeriesKey, wanted: int | None) -> Any | None:
         """The step wanted where it is of this series, else the latest."""
