@@ -39,7 +39,19 @@ def register(
         Called within a request; what it returns says later whether the session of that request still stands.
     """
     from api import (
-        export, features, fields, health, history, impact, levels, live, payloads, scripts, search, tiles, wind,
+        export,
+        features,
+        fields,
+        health,
+        history,
+        impact,
+        levels,
+        live,
+        payloads,
+        scripts,
+        search,
+        tiles,
+        wind,
     )  # fmt: skip
     from api.answers import unknown_address
     from api.context import EXTENSION, Api

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from data.errors import LayerError
 from data.grid import Axis, is_even, lon_step, row_edges
 from data.store.fields import StepArray
+from layers.overlap import read_cells
 
 if TYPE_CHECKING:
     from layers.export import Bounds, Facts
@@ -47,9 +48,7 @@ def read_block(step: StepArray, bounds: Bounds | None = None, *, most: int = MOS
     if rows.size * lon.size > most:
         raise LayerError(f"{rows.size * lon.size} cells are too many for this format (at most {most}): take a box")
     known = place[place >= 0]
-    read = np.asarray(
-        step.levels[0][rows[0] : rows[-1] + 1, int(known.min()) : int(known.max()) + 1], np.float32
-    )  # fmt: skip
+    read = read_cells(step, slice(rows[0], rows[-1] + 1), slice(int(known.min()), int(known.max()) + 1))
     values = np.full((rows.size, lon.size), np.nan, np.float32)
     values[:, place >= 0] = read[:, known - known.min()]
     categorical = bool(getattr(step.row, "attributes", {}).get("categorical"))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data.store.fields import StepArray
 from layers.footprint import Note, Shape, areas_km2
-from layers.overlap import overlap
+from layers.overlap import overlap, read_cells
 
 POPULATION = "population"  # quantity of the archive: people in each cell, unit 1
 AT_LEAST = "At least: {share} % of the land in the area has no population value."
@@ -110,7 +110,7 @@ def _cells(area: Shape, step: StepArray) -> Iterator[tuple[NDArray[Any], NDArray
     if area.is_empty:
         return
     for window in overlap(area, step.lon, step.lat):
-        values = np.asarray(step.levels[0][window.rows, window.columns], np.float32)
+        values = read_cells(step, window.rows, window.columns)
         yield values, window.share, window.share * window.row_area[:, None]
 
 

@@ -12,6 +12,7 @@ from data.errors import LayerError
 from data.grid import Axis, lon_step, row_edges, segments
 from data.store.fields import StepArray
 from layers.footprint import MOST_VERTICES, PLAIN_EDGE, Shape, footprint
+from layers.overlap import read_cells
 
 MOST_CELLS = 40_000_000
 Bounds = tuple[float, float, float, float]
@@ -55,7 +56,7 @@ def footprint_of_field(
         )
     if not (rows.size and columns.size):
         return _nothing(1.0)
-    block = np.asarray(step.levels[0][rows[0] : rows[-1] + 1], np.float32)[:, columns]
+    block = read_cells(step, slice(rows[0], rows[-1] + 1), slice(None))[:, columns]
     limit = np.float32(threshold)
     met = np.asarray(block >= limit if above else block <= limit)  # a comparison with NaN is no
     missing = float(np.isnan(block).mean())

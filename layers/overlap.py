@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.grid import Axis, is_even, lon_step, row_edges
+from data.store.field_files import whole
 from layers.zonal import Weights, build_weights
 
 MOST_CELLS = 4_000_000  # of a window
@@ -50,6 +51,13 @@ def overlap(area: Any, lon: Axis, lat: Axis) -> Iterator[Window]:
             share = _dense(weights)
             if share.any():
                 yield Window(rows, columns, share, cells[rows])
+
+
+def read_cells(step: Any, rows: slice, columns: slice) -> NDArray[np.float32]:
+    """A part of a stored step; StoreError if the archive removes it meanwhile, which would read as missing cells."""
+    values = np.asarray(step.levels[0][rows, columns], np.float32)
+    folder = getattr(step, "folder", None)  # a step in memory has none
+    return values if folder is None else whole(folder, values)
 
 
 def _columns(lon: Axis, west: float, east: float) -> list[slice]:

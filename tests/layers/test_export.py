@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.io import MemoryFile
 
-from data.errors import LayerError
+from data.errors import LayerError, StoreError
 from data.regions import default_base_dir, load_regions
 from layers.export import Facts, credits_of, export_area, export_field, export_regions
 from layers.export_raster import read_block
@@ -262,3 +262,9 @@ def test_credits_name_who_made_the_outlines_that_are_used() -> None:
     assert not any("Tianditu" in line for line in world)
     assert any("Natural Earth" in line for line in world)
     assert any("Census" in line for line in credits_of(BASE, ("us-state",)))
+
+
+def test_step_that_the_archive_removes_meanwhile_is_an_error_and_not_missing_cells(tmp_path: Path) -> None:
+    gone = SimpleNamespace(**vars(field()), folder=tmp_path / "removed")
+    with pytest.raises(StoreError, match="not in the archive"):
+        export_field("tif", gone, FACTS, base_dir=BASE, fonts=FONTS)
