@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from alerts.overrides import FIXED, Change, merged
 from alerts.rule import Rule
 from data.errors import RuleError
 
 PACKS = Path(__file__).resolve().parent / "packs"
 MAX_BYTES = 1_000_000
+INDEX = "index.yaml"  # of the built-in packs: which signals there are, and what no rule can tell
 TIME_TAG = "tag:yaml.org,2002:timestamp"
 
 
@@ -33,15 +35,28 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class PackRule:
-    """A rule and the file it came from."""
+    """A rule and the file it came from; `base` is the pack's own where a site has changed it."""
 
     rule: Rule
     path: Path
+    base: Rule | None = None
+    changes: tuple[Change, ...] = ()
+    changed_in: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Override:
+    """What a site's file says of one rule of a pack."""
+
+    path: Path
+    rule: str
+    key: yaml.Node
+    node: yaml.Node
 
 
 def builtin_paths() -> tuple[Path, ...]:
     """The packs that come with the house."""
-    return tuple(sorted(PACKS.rglob("*.yaml")))
+    return tuple(path for path in sorted(PACKS.rglob("*.yaml")) if path.name != INDEX)
 
 
 def load_rules(paths: Iterable[Path] = ()) -> tuple[PackRule, ...]:
@@ -64,21 +79,22 @@ def check_paths(paths: Iterable[Path]) -> list[Fault]:
 
 
 def read_paths(paths: Iterable[Path]) -> tuple[tuple[PackRule, ...], list[Fault]]:
-    """The rules that can be read, and every fault."""
+    """The rules that can be read, with what sites override in them, and every fault."""
     rules: list[PackRule] = []
     faults: list[Fault] = []
+    overrides: list[_Override] = []
     seen: dict[str, Path] = {}
     for path in _files(paths, faults):
         document = _compose(path, faults)
         if document is None:
             continue
-        for rule, node in _rules_of(path, document, faults):
+        for rule, node in _rules_of(path, document, faults, overrides):
             if rule.key in seen:
                 faults.append(_fault(path, node, f"rule {rule.key} is also in {seen[rule.key]}"))
                 continue
             seen[rule.key] = path
             rules.append(PackRule(rule=rule, path=path))
-    return tuple(rules), faults
+    return _overridden(rules, overrides, faults), faults
 
 
 def _files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
@@ -86,6 +102,7 @@ def _files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             inside = sorted(item for item in path.rglob("*") if item.suffix in (".yaml", ".yml"))
+            inside = [item for item in inside if item != PACKS / INDEX]
             if not inside:
                 faults.append(Fault(path=path, line=1, column=1, message="no .yaml file in this folder"))
             found += inside
@@ -111,15 +128,25 @@ def _compose(path: Path, faults: list[Fault]) -> yaml.MappingNode | None:
         faults.append(Fault(path=path, line=1, column=1, message=f"cannot be read: {error}"))
         return None
     if not isinstance(node, yaml.MappingNode):
-        faults.append(Fault(path=path, line=1, column=1, message="a mapping with the key `rules` is wanted"))
+        faults.append(
+            Fault(path=path, line=1, column=1, message="a mapping with the key `rules` or `overrides` is wanted")
+        )
         return None
     return node
 
 
-def _rules_of(path: Path, document: yaml.MappingNode, faults: list[Fault]) -> list[tuple[Rule, yaml.Node]]:
+def _rules_of(
+    path: Path, document: yaml.MappingNode, faults: list[Fault], overrides: list[_Override]
+) -> list[tuple[Rule, yaml.Node]]:
     items: list[yaml.Node] | None = None
     for key, value in document.value:
-        if key.value == "rules" and isinstance(value, yaml.SequenceNode) and value.value:
+        if key.value == "overrides" and isinstance(value, yaml.MappingNode) and value.value:
+            overrides += [_Override(path=path, rule=str(one.value), key=one, node=node) for one, node in value.value]
+            items = items or []
+        elif key.value == "overrides":
+            faults.append(_fault(path, value, "`overrides` is a mapping from rule keys to what the site changes"))
+            items = items or []
+        elif key.value == "rules" and isinstance(value, yaml.SequenceNode) and value.value:
             items = value.value
         elif key.value == "rules":
             faults.append(_fault(path, value, "`rules` is a list with at least one rule"))
@@ -146,12 +173,66 @@ def _rule_of(path: Path, node: yaml.Node, faults: list[Fault]) -> Rule | None:
     try:
         rule = Rule.model_validate(value)
     except ValidationError as error:
-        for item in error.errors(include_url=False, include_context=False):
-            where = _at(node, item["loc"], item["type"] in ("missing", "extra_forbidden"))
-            name = ".".join(str(part) for part in item["loc"])
-            faults.append(_fault(path, where, f"{name}: {item['msg']}" if name else str(item["msg"])))
+        _note_invalid(path, node, error, faults)
         return None
     return rule if len(faults) == before else None
+
+
+def _note_invalid(path: Path, node: yaml.Node, error: ValidationError, faults: list[Fault]) -> None:
+    for item in error.errors(include_url=False, include_context=False):
+        where = _at(node, item["loc"], item["type"] in ("missing", "extra_forbidden"))
+        name = ".".join(str(part) for part in item["loc"])
+        faults.append(_fault(path, where, f"{name}: {item['msg']}" if name else str(item["msg"])))
+
+
+def _overridden(
+    rules: Sequence[PackRule], overrides: Sequence[_Override], faults: list[Fault]
+) -> tuple[PackRule, ...]:
+    """The rules with the sites' values in place; a rule whose override has a fault stays as the pack has it."""
+    if not overrides:
+        return tuple(rules)
+    result = {item.rule.key: item for item in rules}
+    missing = {one.rule for one in overrides} - set(result)
+    packs = {item.rule.key: item for item in read_paths(builtin_paths())[0]} if missing else {}
+    for one in overrides:
+        item = result.get(one.rule) or packs.get(one.rule)
+        if item is None:
+            faults.append(_fault(one.path, one.key, f"there is no rule {one.rule} to override"))
+        elif item.base is not None:
+            faults.append(_fault(one.path, one.key, f"{one.rule} is also overridden in {item.changed_in}"))
+        else:
+            changed = _override(one, item, faults)
+            if changed is not None:
+                result[one.rule] = changed
+    return tuple(result.values())
+
+
+def _override(one: _Override, item: PackRule, faults: list[Fault]) -> PackRule | None:
+    before = len(faults)
+    try:
+        wanted = _plain(one.path, one.node, faults, set())
+    except yaml.YAMLError as error:
+        faults.append(_fault(one.path, one.node, f"not YAML: {error}"))
+        return None
+    if not isinstance(wanted, Mapping) or not wanted:
+        faults.append(_fault(one.path, one.node, f"{one.rule}: a mapping of what the site changes is wanted"))
+        return None
+    wanted = dict(wanted)
+    note = wanted.pop("note", "")
+    if not isinstance(note, str):
+        faults.append(_fault(one.path, _at(one.node, ("note",), False), "note: words"))
+    for name in FIXED:
+        if name in wanted:
+            where = _at(one.node, (name,), True)
+            faults.append(_fault(one.path, where, f"{name} cannot be overridden: write a rule of your own"))
+    if len(faults) > before:
+        return None
+    try:
+        rule, changes = merged(item.rule, wanted, note)
+    except ValidationError as error:
+        _note_invalid(one.path, one.node, error, faults)
+        return None
+    return replace(item, rule=rule, base=item.rule, changes=changes, changed_in=one.path)
 
 
 def _plain(path: Path, node: yaml.Node, faults: list[Fault], seen: set[int]) -> Any:
