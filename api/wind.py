@@ -33,7 +33,8 @@ def wind(eastward: int, northward: int, zoom: int, x: int, y: int) -> Response:
         return fault(404, "not_found", "There is no such field step.")
     try:
         check_pair(*rows)
-        body = wind_tile(*(here.steps().get(row) for row in rows), zoom, x, y)
+        first, second = (here.steps().get(row) for row in rows)
+        body = wind_tile(first, second, zoom, x, y)
     except LayerError as error:
         return fault(409, "no_pair", str(error))
     except StoreError as error:

@@ -15,6 +15,7 @@ from data.store.tables import dataset
 from data.text import Translate, translator
 from layers.field_list import DERIVED
 from layers.fields import FIELDS, spec_for
+from pages import _field_tools
 from pages._context import Context
 from pages._locale import locale_of
 
@@ -50,6 +51,7 @@ def drawer(t: Translate) -> list[Any]:
             id="field-choice", label=t("Gridded data"), data=[], clearable=True, searchable=True, size="xs",
             placeholder=t("none shown"), nothingFoundMessage=t("No field has been received"),
         ),
+        *_field_tools.controls(t),
         dmc.Select(
             id="survey-choice", label=t("Survey"), data=[], clearable=True, searchable=True, size="xs",
             placeholder=t("none shown"), nothingFoundMessage=t("No survey has been loaded"),
@@ -107,6 +109,7 @@ def register(dash_app: Dash, context: Context) -> None:
         State("field-choice", "value"),
         prevent_initial_call=True,
     )
+    _field_tools.register(dash_app)
     for kind in ("field", "survey"):
         dash_app.clientside_callback(
             ClientsideFunction("tocsin", f"choose_{kind}"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from data.regions import RegionIndex
 
-STORES = ("event", "command", "live", "status")
+STORES = ("event", "command", "live", "status", "tools")
 START: Mapping[str, float] = {"lon": 40.0, "lat": 22.0}  # without a zoom the whole world fits the width
 START_OF_PACKS: Mapping[frozenset[str], Mapping[str, float]] = {
     frozenset({"cn"}): {"lon": 105.0, "lat": 35.5, "zoom": 3.4},
@@ -52,7 +52,7 @@ def map_view(
     packs: Sequence[str] = ("world", "cn", "us"),
     blind_after_ms: int = BLIND_AFTER_MS,
 ) -> Component:
-    """A map with its four stores; `theme` is light, dark or auto.
+    """A map with its stores; `theme` is light, dark or auto.
 
     Raises
     ------
@@ -125,6 +125,21 @@ def words(t: Translate) -> dict[str, str]:
         "layer_field": t("Gridded data"),
         "layer_survey": t("Survey"),
         "layer_choropleth": t("Regions by value"),
+        "layer_wind": t("Wind"),
+        "layer_compare": t("Comparison"),
+        "wind_calm": t("calm: below {ms} m/s"),
+        "wind_speed": t("{ms} m/s · {kt} kt"),
+        "wind_from": t("from {ms} m/s · {kt} kt"),
+        "wind_none": t("No wind for {time}: no symbol is drawn"),
+        "wind_loading": t("Symbols are still loading"),
+        "wind_missing": t("No symbol where the wind is missing"),
+        "compare_label": t("Second map of the comparison. It moves with the first one; Enter tells the values."),
+        "compare_leave": t("Leave the comparison"),
+        "compare_gone": t("Nothing to compare with at this time"),
+        "compare_analysis": t("analysis, run of {time}"),
+        "compare_outside": t("outside the field"),
+        "compare_difference": t("Difference A − B: {value}"),
+        "compare_ramp": t("Same colours as A"),
         "derived": t("derived"),
         "experimental": t("experimental"),
         "hatched": t("Hatched: no value"),

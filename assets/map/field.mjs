@@ -69,7 +69,7 @@ export class Field {
     return this.drawn?.key === this.key && this.drawn?.slot === this.wanted;
   }
 
-  get failed() {
+  get unread() {
     return Boolean(this.wanted?.step) && !this.settled && this.names(this.wanted).some((name) => this.tiles.failed.has(name));
   }
 

@@ -40,7 +40,10 @@ export const nameOf = (/** @type {number} */ step, /** @type {Place} */ {z, x, y
 export class FieldTiles {
   /** @param {{arrived: () => void, limit?: number}} options */
   constructor({arrived, limit}) {
-    this.arrived = arrived;
+    /** Told of every tile that came or failed. */
+    this.listeners = new Set([arrived]);
+    /** @type {Map<unknown, {names: string[], needed: number}>} what each user of these tiles wants */
+    this.wishes = new Map();
     const small = /** @type {any} */ (navigator).deviceMemory <= 4;
     this.limit = limit ?? (small ? 96 : 256) * 2 ** 20;
     /** @type {Map<string, Tile>} least recently used first */
@@ -57,9 +60,10 @@ export class FieldTiles {
     this.stats = {fetched: 0, bytes: 0, decodeMs: 0};
   }
 
-  /** How many steps of so many tiles may be held. */
+  /** How many steps of so many tiles each user may hold. */
   room(/** @type {number} */ tiles) {
-    return Math.max(1, Math.floor((this.limit * 0.9) / Math.max(1, tiles * TILE_BYTES)));
+    const share = (this.limit * 0.9) / Math.max(1, this.wishes.size);
+    return Math.max(1, Math.floor(share / Math.max(1, tiles * TILE_BYTES)));
   }
 
   get(/** @type {string} */ name) {
@@ -67,13 +71,16 @@ export class FieldTiles {
   }
 
   /** Say what is wanted, most urgent first; of these the first `needed` are never let go. */
-  want(/** @type {string[]} */ names, /** @type {number} */ needed) {
-    this.needed = new Set(names.slice(0, needed));
+  want(/** @type {string[]} */ wished, /** @type {number} */ needed, /** @type {unknown} */ user = this) {
+    this.wishes.set(user, {names: wished, needed});
+    const wishes = [...this.wishes.values()];
+    this.needed = new Set(wishes.flatMap((wish) => wish.names.slice(0, wish.needed)));
+    const names = [...this.needed, ...wishes.flatMap((wish) => wish.names.slice(wish.needed))];
     const wanted = new Set(names);
     for (const [name, request] of this.inFlight) if (!wanted.has(name)) request.abort();
     for (const name of names) this.touch(name);
     const now = Date.now();
-    this.queue = names.filter((name) => !this.kept.has(name) && !this.inFlight.has(name)
+    this.queue = [...wanted].filter((name) => !this.kept.has(name) && !this.inFlight.has(name)
       && now - (this.failed.get(name) ?? 0) > RETRY_MS);
     this.pump();
   }
@@ -108,7 +115,7 @@ export class FieldTiles {
     }
     this.inFlight.delete(name);
     this.pump();
-    this.arrived();
+    for (const arrived of this.listeners) arrived();
   }
 
   keep(/** @type {string} */ name, /** @type {Tile} */ tile) {

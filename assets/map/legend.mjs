@@ -21,7 +21,9 @@ export class Legend {
   draw() {
     if (document.activeElement?.closest('.map-mark') && this.body.contains(document.activeElement)) return; // in use
     const sections = [];
-    for (const layer of [...this.view.data, this.view.choropleth]) {
+    const {data, field, wind, compare, choropleth} = this.view;
+    const inOrder = data.flatMap((layer) => (layer === field ? [field, compare, wind] : [layer]));
+    for (const layer of [...inOrder, choropleth]) {
       const facts = layer.visible ? layer.legend() : null;
       if (facts) sections.push(this.section(layer, facts));
     }

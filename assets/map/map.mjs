@@ -3,6 +3,7 @@
 import {Announcer} from './announce.mjs';
 import {Base} from './base.mjs';
 import {Choropleth} from './choropleth.mjs';
+import {Compare} from './compare.mjs';
 import {Draw} from './draw.mjs';
 import {Events} from './events.mjs';
 import {Field} from './field.mjs';
@@ -15,13 +16,15 @@ import {Live} from './live.mjs';
 import {PALETTES, pickTheme} from './palette.mjs';
 import {Regions} from './regions.mjs';
 import {shapeElement} from './shapes.mjs';
-import {readHash, writeHash} from './share.mjs';
+import {readHash, readPart, writeHash, writeParts} from './share.mjs';
 import {Stations} from './stations.mjs';
 import {Style} from './style.mjs';
 import {Survey} from './survey.mjs';
 import {Table} from './table.mjs';
 import {TimeBar} from './time.mjs';
+import {showTool} from './tools.mjs';
 import {Warnings} from './warnings.mjs';
+import {Wind} from './wind.mjs';
 import {Words, make} from './words.mjs';
 
 /**
@@ -69,13 +72,17 @@ export class MapView {
     this.choropleth = new Choropleth(this);
     this.footprint = new Footprint(this);
     this.draw = new Draw(this);
+    /** @type {Record<string, any>} what the drawer shows of its tools */
+    this.tools = {};
+    this.wind = new Wind(this, readPart('wind') ?? 'none', (state) => this.showWind(state));
+    this.compare = new Compare(this);
     /** Layers that hold data, in the order of the legend. */
     this.data = [this.regions, this.field, this.warnings, this.stations, this.events, this.survey];
     /** @type {Record<string, string | number>} versions shown, by topic */
     this.versions = {};
     /** @type {Record<string, any>} */
     this.timings = {};
-    this.style = new Style([this.base, ...this.data, this.choropleth, this.footprint]);
+    this.style = new Style([this.base, ...this.data, this.choropleth, this.footprint, this.wind]);
     /** Why what is shown may no longer hold; empty while it does. */
     this.blind = '';
     this.evaluatedAt = null;
@@ -158,6 +165,8 @@ export class MapView {
       const view = readHash();
       if (view) map.jumpTo({center: [view.lon, view.lat], zoom: view.zoom});
       this.field.readAddress();
+      this.wind.show(readPart('wind') ?? 'none');
+      this.compare.readAddress();
     };
     window.addEventListener('hashchange', this.onHash);
   }
@@ -193,6 +202,12 @@ export class MapView {
     this.time?.draw();
     this.legend?.draw();
     this.table?.draw();
+    this.compare.draw();
+  }
+
+  showWind(/** @type {{kind: string, possible: boolean}} */ state) {
+    showTool(this, 'wind', state);
+    if (state.kind !== 'none' && this.field.series) this.legend?.draw();
   }
 
   setTheme(/** @type {string} */ theme) {
@@ -319,14 +334,16 @@ export class MapView {
     this.map.getCanvas().style.cursor = found ? 'pointer' : '';
     const place = this.map.unproject([point.x, point.y]);
     const reading = this.field.reading(place);
-    this.tip.hidden = !found && !reading;
+    const compared = this.compare.lines(place);
+    this.tip.hidden = !found && !reading && !compared.length;
     clearTimeout(this.resting);
     if (this.tip.hidden) return;
     const {shape, title, lines} = found ? found.layer.tip(found.feature) : {shape: undefined, title: '', lines: []};
     if (reading) {
-      lines.unshift(...this.field.tip(reading));
+      if (!compared.length) lines.unshift(...this.field.tip(reading));
       this.resting = setTimeout(() => this.restAt(point, place), REST_MS);
     }
+    lines.unshift(...compared);
     const heading = make('strong', '', title);
     if (shape !== undefined) heading.prepend(shapeElement(shape));
     this.tip.replaceChildren(heading, ...lines.filter(Boolean).map((line) => make('span', '', line)));
@@ -421,6 +438,10 @@ export class MapView {
     else if (command.type === 'footprint') this.footprint.show(command.geometry);
     else if (command.type === 'choropleth') this.choropleth.show(command.kind, command.url, command.table);
     else if (command.type === 'table') this.showTable(Boolean(command.value));
+    else if (command.type === 'wind') {
+      this.wind.show(command.kind);
+      writeParts({wind: this.wind.kind === 'none' ? null : this.wind.kind});
+    } else if (command.type === 'compare') this.compare.show(command);
     else if (command.type === 'focus') this.map?.getCanvas().focus();
   }
 
@@ -447,6 +468,8 @@ export class MapView {
     this.legend?.remove();
     this.time?.remove();
     this.draw.start('none');
+    this.compare.close();
+    this.wind.close();
     this.field.close();
     if (this.onCommand) window.removeEventListener('tocsin-map-command', this.onCommand);
     if (this.onHash) window.removeEventListener('hashchange', this.onHash);

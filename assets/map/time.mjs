@@ -86,9 +86,9 @@ export class TimeBar {
     const {field} = this;
     if (!field.playing || this.view.removed) return;
     const place = (field.place + 1) % Math.max(1, field.slots.length);
-    const seen = field.settled && field.rendered === field.drawn;
+    const seen = field.settled && field.rendered === field.drawn && this.view.compare.ready;
     const ready = field.isLoaded(field.slots[place]) || field.names(field.slots[place]).some((name) => field.tiles.failed.has(name));
-    if ((seen || field.failed) && ready) field.pin(place);
+    if ((seen || field.unread) && ready) field.pin(place);
     else field.update();
     this.next = setTimeout(() => this.beat(), seen && ready ? 1000 / Number(this.speed.value) : 60);
   }
@@ -140,7 +140,7 @@ export class TimeBar {
     const found = [];
     const {series, wanted} = field;
     const newest = field.slots[field.latest]?.step;
-    if (field.failed && wanted) found.push(['failed', words.say('time_failed', {time: words.time(wanted.at)})]);
+    if (field.unread && wanted) found.push(['failed', words.say('time_failed', {time: words.time(wanted.at)})]);
     else if (!field.settled && wanted) found.push(['loading', words.say('time_loading', {time: words.time(wanted.at)})]);
     if (field.following) found.push(['following', words.say('time_following')]);
     else if (!field.playing) found.push(['pinned', words.say('time_pinned')]);

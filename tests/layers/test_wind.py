@@ -40,7 +40,7 @@ class Row:
     unit: str = "m/s"
 
 
-def world(function: Any, step: float = 0.25) -> Step:
+def world(function: Any, step: float = 0.25) -> Any:
     """A field over the whole world from its longitudes and latitudes."""
     lon, lat = np.arange(-180 + step / 2, 180, step), np.arange(90 - step / 2, -90, -step)
     return Step(np.broadcast_to(function(lon[None], lat[:, None]), (lat.size, lon.size)), lon, lat)
@@ -82,7 +82,7 @@ def test_wind_that_is_none_gives_no_tile(value: float) -> None:
 
 def test_outside_the_field_there_is_no_tile() -> None:
     lon, lat = np.arange(100.5, 110), np.arange(39.5, 30, -1)
-    one = Step(np.ones((lat.size, lon.size)), lon, lat)
+    one: Any = Step(np.ones((lat.size, lon.size)), lon, lat)
     assert wind_tile(one, one, 3, 1, 3) == b""
     east, _ = unpack(wind_tile(one, one, 3, 6, 3))  # 90 to 135 E, 0 to 41 N
     there, beside = tile_lon_lat(3, 6, 3, LATTICE)
