@@ -30,12 +30,13 @@ class Need:
     """Steps of one quantity, in relation to the time that is computed.
 
     `at`: the step of that time, less `back`. `sum`: amounts that fill the `window` that ends there. `each`: every
-    step within `window` on both sides. `all`: every step there is on the grid, of any source and time.
+    step within `window` on both sides. `all`: every step there is on the grid, of any source and time; `newest`:
+    the last of them.
     """
 
     quantity: str
     unit: str
-    take: Literal["at", "sum", "each", "all"] = "at"
+    take: Literal["at", "sum", "each", "all", "newest"] = "at"
     window: timedelta = timedelta(0)
     back: timedelta = timedelta(0)
     optional: bool = False
@@ -49,7 +50,7 @@ class Derivation:
     specs: tuple[LayerSpec, ...]
     needs: Mapping[str, Need]
     compute: Compute
-    when: Literal["each", "hourly", "six-hourly", "noon"] = "each"
+    when: Literal["each", "hourly", "six-hourly", "noon", "newest"] = "each"
     accumulation: timedelta = timedelta(0)
     observed_only: bool = False
     carries: bool = False  # a day needs what this made the day before: done in order of time
@@ -89,7 +90,7 @@ class Inputs:
         return bool(self.parts[name])
 
     def get(self, name: str) -> NDArray[np.float64]:
-        """The field of an `at` or `sum` need (ny, nx); NaN is missing.
+        """The field of an `at`, `sum` or `newest` need (ny, nx); NaN is missing.
 
         Raises
         ------
@@ -97,7 +98,7 @@ class Inputs:
             If the steps do not fit, or cannot be read.
         """
         need, total, mended = self.needs[name], np.zeros(self.shape), 0
-        if need.take not in ("at", "sum") or not self.parts[name]:
+        if need.take not in ("at", "sum", "newest") or not self.parts[name]:
             raise LayerError(f"{name} is not one field")
         for part in self.parts[name]:
             values, noise = self._read(part, need)

@@ -76,7 +76,7 @@ class Deriver:
     def _plan(self, now: datetime, epoch: int | None) -> None:
         """Plan anew where something came, or where the last plan is done and what it stored may serve others."""
         with self.store.read() as connection:
-            seen = _newest(connection)
+            seen = (_newest(connection), now.replace(minute=0, second=0, microsecond=0))  # noon passes by itself
             if seen == self._seen and (self._jobs or not self._moved):
                 return
             rows = _read_rows(connection, _quantities(self.derivations), now)
@@ -193,14 +193,10 @@ def _identity(row: Any) -> tuple[str, str, str, datetime, datetime]:
 
 
 def _is_done(job: Job, row: Any) -> bool:
-    """Whether the same was made of the same steps; an optional step that has been let go of since changes nothing."""
+    """Whether the same was made of the same steps; that some of them have been let go of since changes nothing."""
     if row is None or row.version != job.derivation.version:
         return False
-    for name, steps in job.inputs.items():
-        optional = job.derivation.needs[name].optional
-        if steps != row.inputs.get(name, []) and not (optional and not steps):
-            return False
-    return True
+    return all(set(steps) <= set(row.inputs.get(name, ())) for name, steps in job.inputs.items())
 
 
 def _is_gone(row: Any, there: Collection[int]) -> bool:

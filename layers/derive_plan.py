@@ -170,7 +170,8 @@ def _job(derivation: Derivation, branch: Branch, at: datetime, found: Sequence[B
         return None
     parts: dict[str, tuple[Part, ...]] = {}
     for name, need in derivation.needs.items():
-        steps = _all(need, branch.grid, found) if need.take == "all" else branch.find(need, at)
+        anywhere = need.take in ("all", "newest")
+        steps = _anywhere(need, branch.grid, found) if anywhere else branch.find(need, at)
         if steps is None and not need.optional:
             return None
         parts[name] = steps or ()
@@ -180,16 +181,19 @@ def _job(derivation: Derivation, branch: Branch, at: datetime, found: Sequence[B
     )  # fmt: skip
 
 
-def _all(need: Need, grid: str, found: Sequence[Branch]) -> tuple[Part, ...] | None:
-    """Every step of a quantity on a grid, one for each time: climatology is of another source than the weather."""
+def _anywhere(need: Need, grid: str, found: Sequence[Branch]) -> tuple[Part, ...] | None:
+    """The steps of a quantity on a grid, one for each time: climatology is of another source than the weather."""
     rows = [row for branch in found if branch.grid == grid for row in branch.rows.get(need.quantity, ())]
     newest = {row.valid_at: row for row in sorted(rows, key=lambda row: (row.run_at, row.id))}
-    return tuple(Part(row=newest[at]) for at in sorted(newest)) or None
+    parts = tuple(Part(row=newest[at]) for at in sorted(newest))
+    return (parts if need.take == "all" else parts[-1:]) or None
 
 
 def _times(derivation: Derivation, branch: Branch, now: datetime) -> list[datetime]:
     first = next(iter(derivation.needs.values()))
     times = branch.times(first)
+    if derivation.when == "newest":
+        return times[-1:]
     if derivation.when == "six-hourly":
         return [at for at in times if at.hour % 6 == 0 and at.minute == 0]
     if derivation.when == "noon":
