@@ -33,7 +33,8 @@ __all__ = [
     "FOLDER", "FieldSink", "StepArray", "clean", "find_step", "find_steps", "open_dataset", "open_step", "overviews",
     "roll", "step_id", "trim", "values_digest",
 ]  # fmt: skip
-ALWAYS = ("population", "*_annual_max", "*_normal")  # climatologies: valid long ago, and not because they are old
+# Climatologies and what is made of them: valid long ago, and not because they are old.
+ALWAYS = ("population", "*_annual_max", "*_normal", "*_return_level_*", "*_extreme_*")
 CARRIED, CARRIED_FOR = ("fwi_*",), timedelta(days=3)  # codes of yesterday are what today's are computed from
 IDENTITY = ("source", "quantity", "run_at", "valid_at", "accumulation_s", "grid")
 
