@@ -75,7 +75,9 @@ class Running:
         *,
         settings: Mapping[str, Any] | None = None,
         roles: Sequence[str] = ("viewer", "duty", "admin"),
+        words: Sequence[str] = (),
     ) -> None:
+        """`words` names one process (`web`) instead of all."""
         self.home = home
         self.port = free_port()
         document = {"sources": [dict(source) for source in sources], "web_workers": 1, **(settings or {})}
@@ -89,8 +91,9 @@ class Running:
         self.command("user", "add", EMAIL, *roles, "--password-stdin", stdin=PASSWORD + "\n")
         self.log = (home / "log.txt").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "app.py")], env=self.environ, stdout=self.log, stderr=self.log, cwd=ROOT
-        )
+            [sys.executable, str(ROOT / "app.py"), *words],
+            env=self.environ, stdout=self.log, stderr=self.log, cwd=ROOT,
+        )  # fmt: skip
 
     @property
     def url(self) -> str:
@@ -105,13 +108,13 @@ class Running:
         assert done.returncode == 0, done.stderr or done.stdout
         return done.stdout
 
-    def wait_ready(self, seconds: float = 60.0) -> float:
-        """Seconds until the readiness probe says yes."""
+    def wait_ready(self, seconds: float = 60.0, probe: str = "/readyz") -> float:
+        """Seconds until the probe says yes; one process alone is healthy (`/healthz`), never ready."""
         began = time.monotonic()
         why = "no answer"
         while time.monotonic() - began < seconds:
             try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+                with urllib.request.urlopen(f"{self.url}{probe}", timeout=2) as answer:
                     if answer.status == 200:
                         return time.monotonic() - began
             except urllib.error.HTTPError as error:
