@@ -12,7 +12,7 @@ import {make} from './words.mjs';
 
 const HOUR_MS = 3_600_000;
 const SAME = 'same';
-const NARROW = 1000; // pixels of the frame under which the legend is folded when the comparison opens
+const NARROW = 1000; // pixels of the frame
 
 const stamp = (/** @type {number} */ at) => `${new Date(at).toISOString().slice(0, 16).replace(/[-:]/g, '')}Z`;
 
@@ -137,7 +137,8 @@ export class Compare {
     this.pane = new Pane(view);
     const {pane} = this;
     view.frame.dataset.compare = 'true';
-    if (view.frame.clientWidth < NARROW && view.legend) view.legend.element.open = false;
+    this.narrow = false;
+    this.fold();
     view.stage.append(this.captions.first, this.crosses.first);
     pane.stage.append(this.captions.second, this.crosses.second);
     pane.field.listeners.add(() => {
@@ -165,7 +166,11 @@ export class Compare {
     const point = (/** @type {any} */ event) => this.point(event.lngLat, second, this.crosses.second);
     const away = () => { this.crosses.second.hidden = true; };
     const look = () => this.repaint();
-    const own = {move: here, resize: here, mousemove: point, mouseout: away, render: look};
+    const resized = () => {
+      this.fold();
+      here();
+    };
+    const own = {move: here, resize: resized, mousemove: point, mouseout: away, render: look};
     for (const [name, listen] of Object.entries(own)) first.on(name, listen);
     this.part = () => { for (const [name, listen] of Object.entries(own)) first.off(name, listen); };
     second.on('move', follow(second, first));
@@ -179,6 +184,13 @@ export class Compare {
     });
     here();
     this.draw();
+  }
+
+  /** Where there is little room the legend is folded, once; it can be opened again. */
+  fold() {
+    const narrow = this.view.frame.clientWidth < NARROW;
+    if (narrow && !this.narrow && this.view.legend) this.view.legend.element.open = false;
+    this.narrow = narrow;
   }
 
   /** The threshold and the opacity are the first map's. */

@@ -137,11 +137,11 @@ def test_other_quantity_has_its_own_ramp(open_map: Callable[..., Any], site: Sit
     compare(page, series=key, offset_h=0)
     assert page.evaluate(SHOWN) == warm
     assert "Air temperature" in page.evaluate(WORDS)
-    assert page.locator(".map-legend-compare .map-legend-ramp").count() == 1
+    until(page, "document.querySelectorAll('.map-legend-compare .map-legend-ramp').length === 1")
     assert len(page.evaluate("tocsinMap.compare.lines({lng: 115, lat: 40})")) == 2
     compare(page, offset_h=0)
+    until(page, "(document.querySelector('.map-legend-compare')?.textContent ?? '').includes('Same colours as A')")
     assert page.locator(".map-legend-compare .map-legend-ramp").count() == 0
-    assert "Same colours as A" in page.inner_text(".map-legend-compare")
 
 
 def test_leaving_frees_the_second_map(open_map: Callable[..., Any], site: Site) -> None:
@@ -214,11 +214,11 @@ def test_wind_is_drawn_where_it_is_and_nowhere_else(open_map: Callable[..., Any]
     assert turns == {round(-np.pi / 2, 3)}  # the shaft points west
     assert {mark["picture"] for mark in marks} == {1 + 4}  # 19.4 kt: two full feathers
     assert {mark["side"] for mark in marks} == {1}
-    assert "10 kt" in page.inner_text(".map-legend-wind")
+    assert "10 kt" in (page.text_content(".map-legend-wind") or "")
     assert "wind=barbs" in page.evaluate("location.hash")
     page.click(".map-time-back")
     until(page, "tocsinMap.wind.shown.length === 0 && tocsinMap.field.rendered?.slot.at < Date.now() - 3600e3")
-    until(page, "document.querySelector('.map-legend-wind').innerText.includes('No wind for')")
+    until(page, "document.querySelector('.map-legend-wind').textContent.includes('No wind for')")
     assert site.complaints == []
 
 
