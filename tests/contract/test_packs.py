@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import string
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from alerts.engine import compile_rule
-from alerts.pack import PackRule, builtin_paths, check_paths, load_rules
-from alerts.rule import Rule
+from alerts.pack import INDEX, PACKS, PackRule, builtin_paths, check_paths, load_rules
+from alerts.rule import SCALE, Rule
+from data.regions import load_regions
 from data.units import factor_offset
+from ingest import grid_parameters, table_mapping
+from layers.derivations import DERIVED
 
 RULES = load_rules()
+SIGNALS: list[dict[str, Any]] = yaml.safe_load((PACKS / INDEX).read_text(encoding="utf-8"))["signals"]
 FIELDS = {"region", "value", "unit", "level", "window"}
-UNITS = {
-    "river_stage": "m", "precipitation": "mm", "air_temperature": "degC", "wind_speed": "m/s", "wind_gust": "m/s",
+GRIDDED = {
+    **{
+        parameter.quantity: parameter.unit
+        for table in (
+            grid_parameters.SHORT_NAMES, grid_parameters.STANDARD_NAMES, grid_parameters.VARIABLE_NAMES,
+        )
+        for parameter in table.values()
+    },
+    **{spec.quantity: spec.unit for item in DERIVED for spec in item.specs},
 }  # fmt: skip
+BROUGHT = {"stations": table_mapping.UNITS, "field": GRIDDED, "events": {"earthquake": "1"}}
 
 
 @pytest.mark.parametrize("item", RULES, ids=lambda item: item.rule.key)
@@ -32,6 +46,8 @@ def test_rule_says_whose_numbers_they_are(item: PackRule) -> None:
     rule = item.rule
     assert item.path.parent.name == rule.key.split(".")[0]
     assert rule.citation.title and (rule.citation.house or "house rule" in rule.citation.note)
+    assert rule.citation.url == "" or rule.citation.url.startswith("http")
+    assert rule.citation.read_on.year == 2026
     assert all(text.strip() for text in (rule.title.en, rule.title.zh, rule.authority.en, rule.authority.zh))
     assert rule.judge is not None
 
@@ -44,10 +60,61 @@ def test_rule_texts_fill_in_what_there_is(item: PackRule) -> None:
 
 
 @pytest.mark.parametrize("item", RULES, ids=lambda item: item.rule.key)
-def test_rule_units_are_those_of_the_quantity(item: PackRule) -> None:
+def test_rule_looks_at_what_some_feed_brings_in_a_unit_that_fits(item: PackRule) -> None:
     for entry in item.rule.inputs.values():
-        if entry.source != "events":
-            assert factor_offset(UNITS[entry.quantity], entry.unit) == (1.0, 0.0)
+        brought = BROUGHT[entry.source]
+        assert entry.quantity in brought, f"no input could ever fire on {entry.quantity} of {entry.source}"
+        assert factor_offset(brought[entry.quantity], entry.unit)[0] > 0
+
+
+@pytest.mark.parametrize("item", RULES, ids=lambda item: item.rule.key)
+def test_rule_names_regions_that_exist(item: PackRule) -> None:
+    codes = load_regions().code
+    assert set(item.rule.regions.within) <= set(codes.tolist())
+
+
+@pytest.mark.parametrize("item", RULES, ids=lambda item: item.rule.key)
+def test_rule_that_is_not_confirmed_is_a_house_rule_and_says_so(item: PackRule) -> None:
+    note = item.rule.citation.note
+    if "not confirmed" in note or "not checked" in note or "older plan" in note:
+        assert item.rule.citation.house and not item.rule.enabled
+
+
+@pytest.mark.parametrize("item", RULES, ids=lambda item: item.rule.key)
+def test_rule_has_levels_in_order(item: PackRule) -> None:
+    """Of levels over one input the higher one begins further on."""
+    for name in item.rule.inputs:
+        triggers = [
+            leaf.trigger if leaf.direction == "above" else -(leaf.trigger or 0.0)
+            for level in SCALE
+            if level in item.rule.levels
+            for leaf in item.rule.levels[level].leaves()  # type: ignore[index]
+            if leaf.input == name
+        ]
+        if not item.rule.key.startswith("cma.haze"):  # whose branches look at one input twice
+            assert triggers == sorted(triggers, key=lambda one: one or 0.0)
+
+
+@pytest.mark.parametrize("signal", SIGNALS, ids=lambda one: f"{one['authority']}.{one['hazard']}")
+def test_signal_has_a_rule_for_each_level_or_a_reason_why_not(signal: dict[str, Any]) -> None:
+    told = {
+        level
+        for item in RULES
+        if item.path.parent.name == signal["authority"] and item.rule.hazard == signal["hazard"]
+        for level in item.rule.levels
+    }
+    missing = signal.get("no_rule", {"levels": []})
+    assert told | set(missing["levels"]) == set(signal["levels"])
+    assert not told & set(missing["levels"])
+    assert all(signal["title"][locale] for locale in ("en", "zh"))
+    assert not missing["levels"] or all(missing["why"][locale] for locale in ("en", "zh"))
+
+
+def test_each_rule_of_an_authority_is_of_a_signal_in_the_index() -> None:
+    known = {(one["authority"], one["hazard"]) for one in SIGNALS}
+    assert len(known) == len(SIGNALS)
+    rules = {(item.path.parent.name, item.rule.hazard) for item in RULES if item.path.parent.name != "generic"}
+    assert rules <= known
 
 
 def test_builtin_packs_have_no_fault_and_no_key_twice() -> None:
