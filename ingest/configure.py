@@ -13,7 +13,8 @@ from ingest.source import SourceSpec
 
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(days=3660)
 
-STAGES = ("action", "minor", "moderate", "major")  # what rules read of a gauge's `stages_m`, lowest first
+# What rules read of a gauge's `stages_m`: those of the United States, then those of China, each lowest first.
+STAGES = ("action", "minor", "moderate", "major", "warning", "guarantee", "record")
 
 
 def known_stages(value: dict[str, Any]) -> dict[str, Any]:

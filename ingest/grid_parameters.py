@@ -48,6 +48,7 @@ RATE = Parameter("precipitation_rate", "mm/h", valid=DEPTH)
 VISIBILITY = Parameter("visibility", "m")
 SNOW_WATER = Parameter("snow_water", "mm")
 SNOW_DEPTH = Parameter("snow_depth", "m")
+SNOWFALL = Parameter("snowfall_water", "mm", accumulated=True, valid=DEPTH)
 CLOUD = Parameter("cloud_cover", "%")
 TYPE = Parameter("precipitation_type", "1", categorical=True)
 
@@ -59,7 +60,7 @@ SHORT_NAMES = {
     "i10fg": GUST, "gust": GUST, "max_i10fg": GUST, "10fg3": GUST, "10fg6": GUST, "fg10": GUST, "10u": EASTWARD,
     "10v": NORTHWARD, "u": EASTWARD, "v": NORTHWARD, "msl": PRESSURE, "prmsl": PRESSURE, "mslet": PRESSURE,
     "sp": SURFACE_PRESSURE, "r": HUMIDITY, "2r": HUMIDITY, "prate": RATE, "tprate": RATE, "vis": VISIBILITY,
-    "sd": SNOW_WATER, "sde": SNOW_DEPTH, "tcc": CLOUD, "ptype": TYPE,
+    "sd": SNOW_WATER, "sde": SNOW_DEPTH, "sf": SNOWFALL, "tcc": CLOUD, "ptype": TYPE,
     "cfrzr": Parameter("freezing_rain", "1", categorical=True), "skt": Parameter("skin_temperature", "degC"),
     "2d": Parameter("dew_point", "degC"), "lsm": Parameter("land_share", "1"),
 }  # fmt: skip
@@ -104,6 +105,7 @@ STANDARD_NAMES = {
     "air_pressure_at_mean_sea_level": PRESSURE, "air_pressure_at_sea_level": PRESSURE,
     "surface_air_pressure": SURFACE_PRESSURE, "relative_humidity": HUMIDITY, "visibility_in_air": VISIBILITY,
     "surface_snow_thickness": SNOW_DEPTH, "lwe_thickness_of_surface_snow_amount": SNOW_WATER,
+    "snowfall_amount": SNOWFALL, "lwe_thickness_of_snowfall_amount": SNOWFALL,
     "cloud_area_fraction": CLOUD,
 }  # fmt: skip
 
@@ -112,4 +114,8 @@ VARIABLE_NAMES = {
     "t2m": TEMPERATURE, "tp": RAIN, "vmax_10m": GUST, "fg10": GUST, "i10fg": GUST, "u10": EASTWARD,
     "v10": NORTHWARD, "msl": PRESSURE, "sp": SURFACE_PRESSURE, "precip": RAIN, "precipitation": RAIN,
     "max_wind_gust": GUST, "tot_prec": RAIN, "t_2m": TEMPERATURE,
+    "sf": SNOWFALL, "mci": Parameter("mci", "1", valid=(-10.0, 10.0)),
+    "spi": Parameter("spi", "1", valid=(-10.0, 10.0)),
+    "landslide_level": Parameter("landslide_level", "1", categorical=True, valid=(0.0, 4.0)),
+    "forest_fire_grade": Parameter("forest_fire_grade", "1", categorical=True, valid=(1.0, 5.0)),
 }  # fmt: skip

@@ -32,6 +32,17 @@ UNITS = {
     "pressure_msl": "hPa",
     "visibility": "m",
     "snow_depth": "m",
+    "snowfall_water": "mm",
+    "ground_temperature": "degC",
+    "road_temperature": "degC",
+    "tsunami_height": "m",
+    "seismic_intensity": "1",
+    "pm2_5": "ug/m3",
+    "pm10": "ug/m3",
+    "so2": "ug/m3",
+    "no2": "ug/m3",
+    "o3": "ug/m3",
+    "co": "mg/m3",
 }
 NO_STAGE = -999.0
 OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})")
@@ -96,7 +107,7 @@ class StationList(_Strict):
     lat: str
     name: str = ""
     elevation_m: str = ""
-    stages: dict[str, str] = Field(default_factory=dict)  # action, minor, moderate, major -> column
+    stages: dict[str, str] = Field(default_factory=dict)  # a name of STAGES -> column
     stages_unit: str = "m"
     delimiter: str = ","
     encoding: Encoding = "utf-8-sig"
