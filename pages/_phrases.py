@@ -24,7 +24,8 @@ FORMS = (
 )
 WORDS = (
     "latest", "sum", "max", "min", "mean", "change", "rate", "difference", "stations", "field", "action", "minor",
-    "moderate", "major", "nothing measures it here", "no usable value", "too old", "not switched on",
+    "moderate", "major", "warning", "guarantee", "record", "nothing measures it here", "no usable value", "too old",
+    "not switched on",
     "in no rule file now or not in force: its last level stands until its time limit",
     "the last run failed", "has not run yet", "it answers, but no observation has come yet",
 )  # fmt: skip

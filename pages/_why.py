@@ -58,7 +58,11 @@ def _spaced(parts: list[Component]) -> list[Any]:
 
 def _rule(rule: RuleWhy, rid: int | None, context: Context, t: Translate, locale: str, now: datetime) -> Component:
     unknown = rule.phase == "unknown"
-    heading = [mark(Level.UNKNOWN if unknown else rule.level, t), " ", rule.title[locale]]
+    heading = [
+        mark(Level.UNKNOWN if unknown else rule.level, t),
+        " ",
+        html.A(rule.title[locale], href=f"/packs?rule={rule.rule}"),
+    ]
     said = t("Unknown, was {phase}").format(phase=t(rule.was)) if unknown else t(rule.phase)
     since = [" · ", t("since"), " ", living_age(rule.since, now, t)] if rule.since else []
     parts: list[Any] = [
