@@ -89,7 +89,14 @@ def test_nothing_but_the_public_routes_answers_a_stranger(application: tuple[Any
 
 
 def _example(rule: Any) -> str:
-    values = {name: 1 if "Integer" in type(kind).__name__ else "x" for name, kind in rule._converters.items()}
+    values = {name: _value(kind) for name, kind in rule._converters.items()}
     built = rule.build(values)
     assert built is not None
     return str(built[1])
+
+
+def _value(kind: Any) -> Any:
+    """Something that this part of an address takes."""
+    if choices := getattr(kind, "items", None):
+        return sorted(choices)[0]
+    return 1 if "Integer" in type(kind).__name__ else "x"
