@@ -102,7 +102,7 @@ def _files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             inside = sorted(item for item in path.rglob("*") if item.suffix in (".yaml", ".yml"))
-            inside = [item for item in inside if item != PACKS / INDEX]
+            inside = [item for item in inside if item.resolve() != PACKS / INDEX]
             if not inside:
                 faults.append(Fault(path=path, line=1, column=1, message="no .yaml file in this folder"))
             found += inside

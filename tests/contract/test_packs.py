@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import string
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,7 @@ def test_each_rule_of_an_authority_is_of_a_signal_in_the_index() -> None:
 
 def test_builtin_packs_have_no_fault_and_no_key_twice() -> None:
     assert check_paths(builtin_paths()) == []
+    assert check_paths([Path(os.path.relpath(PACKS))]) == [], "the folder is checked without its index"
     assert len({item.rule.key for item in RULES}) == len(RULES)
 
 
@@ -201,8 +203,9 @@ def test_check_refuses_one_key_in_two_files(tmp_path: Path) -> None:
     assert len(faults) == 1 and "also in" in faults[0].message
 
 
-def test_check_accepts_the_example_of_the_documents(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["rules.md", "packs.md"])
+def test_check_accepts_the_example_of_the_documents(tmp_path: Path, name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / name).read_text(encoding="utf-8")
     path = tmp_path / "example.yaml"
     path.write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
     assert [str(fault) for fault in check_paths([path])] == []
