@@ -1,4 +1,8 @@
-"""Packs: every rule as a table that can be checked against its text, filtered by hazard, and printed."""
+"""Packs: every rule as a table that can be checked against its text, filtered by hazard, and printed.
+
+All rules are listed; those of one hazard, or one rule, are shown whole. All of them whole would be ten thousand
+components, which the browser needs minutes for.
+"""
 
 from __future__ import annotations
 
@@ -81,11 +85,12 @@ def signals() -> list[dict[str, Any]]:
 
 
 def listing(context: Context, t: Translate, locale: str, hazard: str, rule: str | None) -> list[Any]:
-    """The rules of a hazard, or one rule; then the signals that have none."""
+    """The list of all rules, or those of a hazard whole, or one rule; then the signals that have none."""
     rules, _ = packs(context)
     day = context.clock().astimezone(context.settings.zone).date()
     shown = [item for item in rules if (item.rule.key == rule if rule else hazard in (ALL, item.rule.hazard))]
     missing = [one for one in signals() if "no_rule" in one and hazard in (ALL, one["hazard"]) and not rule]
+    listed = hazard == ALL and not rule
     authorities = {item.path.parent.name: item.rule.authority.of(locale) for item in rules}
     head: list[Any] = [html.P(html.A(t("All packs"), href=PATH))] if rule else []
     if not shown and not missing:
@@ -93,7 +98,7 @@ def listing(context: Context, t: Translate, locale: str, hazard: str, rule: str 
     return [
         *head,
         *([_contents(shown, day, t, locale)] if len(shown) > 1 else []),
-        *(article(item, context.regions, day, t, locale) for item in shown),
+        *([] if listed else [article(item, context.regions, day, t, locale) for item in shown]),
         *no_rule(missing, authorities, t, locale),
     ]
 
@@ -102,7 +107,7 @@ def _contents(shown: Sequence[PackRule], day: Any, t: Translate, locale: str) ->
     rows = [
         html.Tr(
             [
-                html.Td(html.A(item.rule.title.of(locale), href=f"#pack-{item.rule.key}")),
+                html.Td(html.A(item.rule.title.of(locale), href=f"{PATH}?rule={item.rule.key}")),
                 html.Td(item.rule.authority.of(locale)),
                 html.Td(item.rule.version),
                 html.Td(standing_word(standing(item.rule, day), t)),
