@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
@@ -16,11 +17,13 @@ from alerts.rule import Branch, RuleInput
 from data.errors import RuleError
 from data.regions import RegionIndex
 from data.store.fields import find_steps, open_step
+from data.store.tables import field_step
 from data.units import factor_offset
 from layers.amounts import EDGE, ROUNDING_MM, amounts_of, cover, difference, tile
 from layers.stations import RegionNumbers
 
 DERIVED = "derived"  # source of steps computed here
+columns = field_step.c
 LONGEST_STEP_S = 86400.0  # steps of amounts up to a day are looked for around a window
 
 
@@ -41,37 +44,28 @@ class Joined:
 
 
 def read_steps(connection: Connection, item: RuleInput, branch: Branch, now: datetime) -> list[Any]:
-    """Rows of steps that may matter: those of the time in question, or the last one before."""
+    """Rows of steps that may matter: those of the time in question, or the last one before.
+
+    All of them: were some left out, a window would be told with less in it, or as watched by nobody.
+    """
     ahead = _ahead(item, branch)
     back = max(0.0, item.reach_s - ahead) + max(item.interval, item.window, LONGEST_STEP_S)
-    rows = find_steps(
-        connection,
-        quantity=item.quantity,
-        since=now - timedelta(seconds=back),
-        until=now + timedelta(seconds=ahead + LONGEST_STEP_S),
-        limit=5000,
-    )
-    rows = [row for row in rows if row.run_at <= now and _read(row, item)]
-    if branch == "observed":
-        rows = [row for row in rows if not row.forecast and row.valid_at <= now]
-    return rows or _last_step(connection, item, branch, now)
+    until = now if branch == "observed" else now + timedelta(seconds=ahead + LONGEST_STEP_S)
+    where = sa.and_(_read(item, branch), columns.run_at <= now)
+    since = now - timedelta(seconds=back)
+    rows = find_steps(connection, quantity=item.quantity, since=since, until=until, where=where, limit=None)
+    return rows or find_steps(connection, quantity=item.quantity, until=now, where=_read(item, branch), limit=1)
 
 
-def _last_step(connection: Connection, item: RuleInput, branch: Branch, now: datetime) -> list[Any]:
-    """The newest step of former days: its grid is still watched, and has fallen silent."""
-    rows = find_steps(connection, quantity=item.quantity, until=now, limit=100)
-    fits = [row for row in rows if branch == "forecast" or not row.forecast]
-    return [row for row in fits if _read(row, item)][:1]
-
-
-def _read(row: Any, item: RuleInput) -> bool:
+def _read(item: RuleInput, branch: Branch) -> sa.ColumnElement[bool]:
     """Whether a rule looks at a step: amounts that were summed up here only where it names them.
 
-    A rule sums what the providers gave: of overlapping sums it would find fewer that fit a window with a gap.
+    A rule sums what the providers gave: of overlapping sums it would find fewer that fit a window with a gap. The
+    last step of former days counts as well: its grid is still watched, and has fallen silent.
     """
-    if item.feeds:
-        return str(row.source) in item.feeds
-    return bool(row.source != DERIVED or row.accumulation_s == 0)
+    given = sa.or_(columns.source != DERIVED, columns.accumulation_s == 0)
+    fed = columns.source.in_(item.feeds) if item.feeds else given
+    return fed if branch == "forecast" else sa.and_(fed, columns.forecast == sa.literal(False))
 
 
 def _ahead(item: RuleInput, branch: Branch) -> float:

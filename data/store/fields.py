@@ -135,10 +135,14 @@ def find_steps(
     source: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    limit: int = 2000,
+    where: sa.ColumnElement[bool] | None = None,
+    limit: int | None = 2000,
 ) -> list[sa.Row[Any]]:
-    """Rows of `field_step`, newest valid time first and the newest run of it first; `until` is inclusive."""
-    query = sa.select(field_step)
+    """Rows of `field_step`, newest valid time first and the newest run of it first; `until` is inclusive.
+
+    `where` is what else must hold; without a `limit` all come.
+    """
+    query = sa.select(field_step) if where is None else sa.select(field_step).where(where)
     for column, value in ((field_step.c.quantity, quantity), (field_step.c.source, source)):
         query = query if value is None else query.where(column == value)
     query = query if since is None else query.where(field_step.c.valid_at > since)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 
 from alerts.evaluate import Report, evaluate_all
+from alerts.field_inputs import read_steps
 from alerts.pack import PackRule, load_rules
-from alerts.rule import Rule
+from alerts.rule import Rule, RuleInput
 from alerts.why import explain
 from data.errors import RuleError
 from data.model import FieldStep, Level
 from data.store.engine import Store
 from data.store.fields import FieldSink
 from data.store.sink import PutContext
-from data.store.tables import event, proposal, source_state, transition
+from data.store.tables import event, field_step, proposal, source_state, transition
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -278,6 +280,55 @@ def test_field_gone_from_the_archive_is_unknown(
     later = now + timedelta(days=5)
     run(later, rule_of("cma.rainstorm.analysis"))
     assert level_and_phase(store, base_dir, "CN-110101", later)[:2] == (Level.BLUE, True)
+
+
+@pytest.fixture
+def put_rows(store: Store) -> Callable[..., None]:
+    """Rows of steps whose files nobody opens."""
+
+    def put(times: Sequence[datetime], *, source: str = "grid_files", **changes: Any) -> None:
+        given = {
+            "source": source, "quantity": "precipitation", "forecast": False, "accumulation_s": 3600, "unit": "mm",
+            "grid": "g", "store": "none", "index": 0, "digest": "", "west": 98.0, "south": 18.0, "east": 106.0,
+            "north": 24.0, "missing_share": 0.0, "attributes": {}, "received_at": times[0], "run_at": times[0],
+            **changes,
+        }  # fmt: skip
+        with store.write() as connection:
+            first = (connection.execute(sa.select(sa.func.max(field_step.c.id))).scalar() or 0) + 1
+            rows = [{**given, "id": first + place, "valid_at": at} for place, at in enumerate(times)]
+            connection.execute(
+                field_step.insert(), [{**row, "run_at": row["run_at"] or row["valid_at"]} for row in rows]
+            )
+
+    return put
+
+
+def rain_of(hours: int) -> RuleInput:
+    return RuleInput(source="field", quantity="precipitation", unit="mm", accumulate="sum", window=f"{hours} h")
+
+
+def test_sums_made_here_do_not_crowd_out_what_the_provider_gave(
+    store: Store, now: datetime, put_rows: Callable[..., None]
+) -> None:
+    hourly = [now - hour * HOUR for hour in range(24)]
+    put_rows(hourly, run_at=None)
+    for place in range(300):
+        put_rows(hourly, source="derived", grid=f"g{place}", accumulation_s=10_800, run_at=None)
+    with store.read() as connection:
+        rows = read_steps(connection, rain_of(24), "observed", now)
+    assert [(row.source, row.valid_at) for row in rows] == [("grid_files", at) for at in hourly]
+
+
+def test_a_grid_that_fell_silent_is_watched_whatever_is_forecast_for_it(
+    store: Store, now: datetime, put_rows: Callable[..., None]
+) -> None:
+    put_rows([now - timedelta(days=4)], run_at=None)
+    for run in range(5):
+        begin = now - timedelta(days=3) - run * HOUR
+        put_rows([begin + hour * HOUR for hour in range(72)], run_at=begin, forecast=True)
+    with store.read() as connection:
+        rows = read_steps(connection, rain_of(12), "observed", now)
+    assert [row.valid_at for row in rows] == [now - timedelta(days=4)]
 
 
 def test_why_names_station_reading_rule_threshold_and_what_is_missing(
