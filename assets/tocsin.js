@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const noUpdate = () => window.dash_clientside.no_update;
-  const LAYERS = ["regions", "events", "stations", "warnings", "field", "survey"];
+  const LAYERS = ["levels", "events", "stations", "warnings", "field", "survey"];
 
   /** @param {"light"|"dark"} scheme */
   function setMapTheme(scheme) {

@@ -20,7 +20,7 @@ from pages._context import Context
 from pages._locale import locale_of
 
 LAYERS = (
-    ("regions", "Regions by level", True, 70),
+    ("levels", "Regions by level", True, 70),
     ("events", "Earthquakes", True, 100),
     ("stations", "Stations", True, 100),
     ("warnings", "Warnings of others", True, 70),
