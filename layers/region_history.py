@@ -200,8 +200,15 @@ def region_record(home: Path, base_dir: Path, row: Any, count: int) -> NDArray[n
         log.warning("no region statistics: %s", error)
         record[:, STATISTICS.index("valid_share")] = 0.0
         return record
-    weights = load_weights(home, base_dir, KINDS, step.lon, step.lat)
-    columns = _statistics(np.ascontiguousarray(values, np.float32), weights)
+    try:
+        weights = load_weights(home, base_dir, KINDS, step.lon, step.lat)
+        columns = _statistics(np.ascontiguousarray(values, np.float32), weights)
+    except OSError:  # a full disk is not the step's fault
+        raise
+    except Exception:  # nor is one odd grid the end of the histories of all others
+        log.exception("no region statistics of field step %s", row.store)
+        record[:, STATISTICS.index("valid_share")] = 0.0
+        return record
     record[weights.rid] = np.column_stack([columns[name] for name in STATISTICS])
     return record
 

@@ -194,6 +194,27 @@ def test_a_damaged_step_is_unknown_and_the_others_go_on(
     assert [(point.value, point.valid_share) for point in points] == [(1.0, 1.0), (None, 0.0)]
 
 
+def test_a_grid_that_cannot_be_laid_over_regions_is_unknown_and_the_others_go_on(
+    store: Store, home: Path, base_dir: Path, now: datetime, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    def refuse_odd(home: Path, base_dir: Path, kinds: Any, lon: Any, lat: Any) -> Any:
+        if lon[0] != LON[0]:
+            raise IndexError("by design")
+        return load_weights(home, base_dir, kinds, lon, lat)
+
+    monkeypatch.setattr("layers.region_history.load_weights", refuse_odd)
+    put(store, home, field_step(1.0, now), received_at=now)
+    put(store, home, field_step(1.0, now, lon=LON + 0.1), received_at=now + HOUR, source="odd")
+    work_off(store, home, base_dir, now + HOUR)
+    with store.read() as connection:
+        odd, good = sorted((series.key for series in list_series(connection)), key=lambda key: key.source != "odd")
+    (unknown,) = read_history(store, home, odd, 0, "mean", base_dir=base_dir)
+    (known,) = read_history(store, home, good, 0, "mean", base_dir=base_dir)
+    assert (unknown.value, unknown.valid_share, unknown.pending) == (None, 0.0, False)
+    assert known.value == 1.0 and "by design" in caplog.text
+
+
 def test_analysis_goes_before_forecast_and_a_new_run_before_an_old_one(
     store: Store, home: Path, base_dir: Path, now: datetime
 ) -> None:
