@@ -1,17 +1,17 @@
 """Amounts over intervals, such as rain of six hours: which stored steps fill a window, end to end.
 
 Providers give amounts of each interval, or from the start of a run to each valid time; the difference of two of the
-latter is the amount between them. Where a total went back on the way (`accumulation_reset` among the attributes of a
-step) no difference is taken.
+latter is the amount between them. Where a total was begun anew on the way (`accumulation_reset` among the attributes
+of a step) no difference is taken over that, and from there on the totals are no amounts of their whole time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, Protocol
 
 import numpy as np
@@ -51,7 +51,6 @@ class Amount:
 
 def amounts_of(steps: Sequence[Step]) -> list[Amount]:
     """Every interval that the steps of one source and grid tell of."""
-    found: list[Amount] = []
     groups: dict[tuple[datetime, datetime], list[Amount]] = {}
     reset: set[int] = set()
     for step in steps:
@@ -61,10 +60,11 @@ def amounts_of(steps: Sequence[Step]) -> list[Amount]:
             reset.add(step.id)
         begin = step.valid_at - timedelta(seconds=step.accumulation_s)
         item = Amount(begin=begin, end=step.valid_at, run_at=step.run_at, step=step.id)
-        found.append(item)
         groups.setdefault((step.run_at, begin), []).append(item)
+    found: list[Amount] = []
     for (run_at, _), items in groups.items():
         items.sort(key=lambda item: item.end)
+        found += takewhile(lambda item: item.step not in reset, items)
         found += [
             Amount(begin=short.end, end=long.end, run_at=run_at, step=long.step, less=short.step)
             for short, long in pairwise(items)
@@ -111,42 +111,49 @@ class Chains:
     """Amounts by their beginning, to find those that fill a window exactly."""
 
     def __init__(self, amounts: Sequence[Amount]) -> None:
-        self._starting: dict[int, list[Amount]] = {}
+        self._starting: dict[int, list[tuple[int, float, Amount]]] = {}
         for item in amounts:
-            self._starting.setdefault(_minute(item.begin), []).append(item)
+            entry = (_minute(item.end), -item.run_at.timestamp(), item)
+            self._starting.setdefault(_minute(item.begin), []).append(entry)
 
     def find(self, start: datetime, end: datetime) -> tuple[Amount, ...] | None:
         """Amounts that follow each other from start to end without gap or overlap; None where there are none.
 
         Of several chains the shortest, then the one of newer runs.
         """
-        best: dict[int, tuple[Amount, ...]] = {_minute(start): ()}
-        reached = [_minute(start)]
-        last = _minute(end)
+        first, last = _minute(start), _minute(end)
+        best: dict[int, _Link] = {first: (0, 0.0, first, None)}
+        reached = [first]
         while reached:
             at = heappop(reached)
-            chain = best[at]
             if at >= last - 1:
-                return chain
-            for item in (part for minute in (at, at - 1, at + 1) for part in self._starting.get(minute, ())):
-                to = _minute(item.end)
-                if to > last + 1 or to <= at:
-                    continue
-                longer = (*chain, item)
-                held = best.get(to)
-                if held is None:
-                    heappush(reached, to)
-                if held is None or _worth(longer) > _worth(held):
-                    best[to] = longer
+                return _unwound(best, at)
+            count, age, *_ = best[at]
+            for minute in (at, at - 1, at + 1):
+                for to, older, item in self._starting.get(minute, ()):
+                    if not at < to <= last + 1:
+                        continue
+                    held = best.get(to)
+                    if held is None:
+                        heappush(reached, to)
+                    if held is None or (count + 1, age + older) < held[:2]:
+                        best[to] = (count + 1, age + older, at, item)
         return None
+
+
+_Link = tuple[int, float, int, Amount | None]  # length, ages of the runs, the minute before, the last amount
+
+
+def _unwound(best: Mapping[int, _Link], at: int) -> tuple[Amount, ...]:
+    chain: list[Amount] = []
+    while (link := best[at])[3] is not None:
+        chain.append(link[3])
+        at = link[2]
+    return tuple(reversed(chain))
 
 
 def _minute(at: datetime) -> int:
     return round(at.timestamp() / 60.0)
-
-
-def _worth(chain: tuple[Amount, ...]) -> tuple[int, float]:
-    return -len(chain), sum(item.run_at.timestamp() for item in chain)
 
 
 def difference(longer: NDArray[Any], shorter: NDArray[Any], rounding: float) -> tuple[NDArray[np.float64], int]:

@@ -23,7 +23,7 @@ from data.store.fields import FieldSink, open_step
 from data.store.sink import PutContext
 from data.store.tables import derivation, field_step
 from layers.derivation import Derivation, Inputs, within_range
-from layers.derive_plan import Job, branches, plan
+from layers.derive_plan import Branch, Job, branches, plan
 
 SOURCE = "derived"
 BATCH = 8  # steps a call
@@ -44,7 +44,8 @@ class Deriver:
     derivations: Sequence[Derivation]
     _seen: object = None  # what was stored when the plan was made
     _jobs: list[Job] = field(default_factory=list)
-    _moved: bool = False  # whether the plan in hand stored anything: what it stored may serve others
+    _moved: bool = False  # whether the plan in hand was begun: what it stored may serve others
+    _branches: list[Branch] = field(default_factory=list)
 
     def work(self, now: datetime, *, epoch: int | None = None, budget: int = BATCH) -> int:
         """Do some of what is missing, what is newest first.
@@ -67,11 +68,12 @@ class Deriver:
             If another leader has taken over.
         """
         self._plan(now, epoch)
-        jobs, self._jobs = self._jobs[:budget], self._jobs[budget:]
-        for job in jobs:
-            self._do(job, now, epoch)
+        done = 0
+        while self._jobs and done < budget:
             self._moved = True
-        return len(jobs)
+            self._do(self._jobs.pop(0), now, epoch)
+            done += 1
+        return done
 
     def _plan(self, now: datetime, epoch: int | None) -> None:
         """Plan anew where something came, or where the last plan is done and what it stored may serve others."""
@@ -82,7 +84,8 @@ class Deriver:
             rows = _read_rows(connection, _quantities(self.derivations), now)
             done = {_identity(row): row for row in connection.execute(sa.select(derivation))}
         origin = {step: row.source for row in done.values() for step in row.step_ids.values()}
-        jobs = list(plan(self.derivations, branches(rows, origin, SOURCE), now))
+        self._branches = branches(rows, origin, SOURCE, self._branches)
+        jobs = list(plan(self.derivations, self._branches, now))
         self._jobs = in_order([job for job in jobs if not _is_done(job, done.get(job.identity))])
         self._seen, self._moved = seen, False
         wanted, there = {job.identity for job in jobs}, {row.id for row in rows}
@@ -169,11 +172,10 @@ def compute_job(home: Path, job: Job) -> list[FieldStep]:
 
 
 def _newest(connection: sa.Connection) -> object:
-    """What changes whenever a provider's step is stored, corrected or let go of."""
-    table = field_step.c
-    query = sa.select(sa.func.count(), sa.func.max(table.received_at, type_=table.received_at.type))
-    row = connection.execute(query.where(table.source != SOURCE)).one()
-    return tuple(row)
+    """What changes whenever a provider's step is stored, corrected or let go of: ids are made of what steps hold."""
+    ids = field_step.c.id
+    query = sa.select(sa.func.count(), sa.func.sum(sa.cast(ids % 2**31, sa.BigInteger)))
+    return tuple(connection.execute(query.where(field_step.c.source != SOURCE)).one())
 
 
 def _quantities(derivations: Iterable[Derivation]) -> set[str]:

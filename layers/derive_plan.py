@@ -57,20 +57,32 @@ class Branch:
     grid: str
     run_at: datetime | None
     rows: dict[str, list[Any]] = field(default_factory=dict)
-    made: set[str] = field(default_factory=set)  # quantities that the source lacks and that were derived
+    made: set[int] = field(default_factory=set)  # steps that were derived of the source's
+    ids: set[int] = field(default_factory=set)
+    _sums: dict[tuple[str, datetime, datetime], tuple[Part, ...] | None] = field(default_factory=dict)
 
     def add(self, row: Any, *, made: bool) -> None:
         self.rows.setdefault(row.quantity, []).append(row)
+        self.ids.add(row.id)
         if made:
-            self.made.add(row.quantity)
+            self.made.add(row.id)
+
+    @property
+    def key(self) -> tuple[str, str, datetime | None]:
+        return self.source, self.grid, self.run_at
+
+    def kept(self, former: Branch | None) -> Branch:
+        """The former of the same name if it holds the very same steps, with what was found in it; else this one."""
+        same = former is not None and (self.ids, self.made) == (former.ids, former.made)
+        return former if former is not None and same else self
 
     @cached_property
     def _at(self) -> dict[str, dict[datetime, Any]]:
         found: dict[str, dict[datetime, Any]] = {}
         for quantity, rows in self.rows.items():
             newest = found.setdefault(quantity, {})
-            for row in sorted(rows, key=lambda row: (row.run_at, -row.accumulation_s)):
-                newest[row.valid_at] = row  # the newest run, and of it the shortest interval
+            for row in sorted(rows, key=lambda row: (row.id not in self.made, row.run_at, -row.accumulation_s)):
+                newest[row.valid_at] = row  # the source's own, the newest run, and of it the shortest interval
         return found
 
     @cached_property
@@ -99,10 +111,17 @@ class Branch:
         return tuple(Part(row=row) for row in near) or None
 
     def _sum(self, need: Need, at: datetime) -> tuple[Part, ...] | None:
-        if need.quantity not in self._chains:
+        """The parts of a sum, kept: several derivations ask for the same day, and every plan anew."""
+        key = (need.quantity, at - need.window, at)
+        if key not in self._sums:
+            self._sums[key] = self._parts(*key)
+        return self._sums[key]
+
+    def _parts(self, quantity: str, start: datetime, end: datetime) -> tuple[Part, ...] | None:
+        if quantity not in self._chains:
             return None
-        chains, by_id = self._chains[need.quantity]
-        found = chains.find(at - need.window, at)
+        chains, by_id = self._chains[quantity]
+        found = chains.find(start, end)
         if found is None:
             return None
         return tuple(
@@ -114,8 +133,8 @@ class Branch:
         return {
             (quantity, row.valid_at, row.accumulation_s)
             for quantity, rows in self.rows.items()
-            if quantity not in self.made
             for row in rows
+            if row.id not in self.made
         }
 
     def has_own(self, derivation: Derivation, at: datetime) -> bool:
@@ -124,7 +143,9 @@ class Branch:
         return any((spec.quantity, at, seconds) in self._own for spec in derivation.specs)
 
 
-def branches(rows: Iterable[Any], origin: Mapping[int, str], derived: str) -> list[Branch]:
+def branches(
+    rows: Iterable[Any], origin: Mapping[int, str], derived: str, former: Iterable[Branch] = ()
+) -> list[Branch]:
     """Branches of stored steps.
 
     Parameters
@@ -135,6 +156,8 @@ def branches(rows: Iterable[Any], origin: Mapping[int, str], derived: str) -> li
         what the sources gave.
     derived : str
         The source of derived steps.
+    former : iterable of Branch
+        Those of the plan before: one that holds the same steps is taken again, with what was found in it.
     """
     found: dict[tuple[str, str, datetime | None], Branch] = {}
     for row in rows:
@@ -145,7 +168,9 @@ def branches(rows: Iterable[Any], origin: Mapping[int, str], derived: str) -> li
         run_at = row.run_at if row.forecast else None
         branch = found.setdefault((source, row.grid, run_at), Branch(source, row.grid, run_at))
         branch.add(row, made=made)
-    return sorted(found.values(), key=lambda branch: (branch.source, branch.grid))
+    known = {branch.key: branch for branch in former}
+    kept = [branch.kept(known.get(key)) for key, branch in found.items()]
+    return sorted(kept, key=lambda branch: (branch.source, branch.grid))
 
 
 def plan(derivations: Sequence[Derivation], found: Sequence[Branch], now: datetime) -> Iterator[Job]:

@@ -20,10 +20,10 @@ import sqlalchemy as sa
 
 from data.errors import StaleLeader
 from data.store.engine import Store, open_store
-from data.store.fields import open_step, trim
+from data.store.fields import FieldSink, open_step, trim
 from data.store.tables import derivation, leader
 from data.store.tables import field_step as table
-from layers.amounts import Chains, amounts_of, difference
+from layers.amounts import Chains, amounts_of, difference, tile
 from layers.derivation import Derivation
 from layers.derivations import DERIVED, switched_on
 from layers.derive import BATCH, Deriver
@@ -38,6 +38,9 @@ def only(*names: str) -> tuple[Derivation, ...]:
     found = tuple(item for item in DERIVED if item.name in names)
     assert len(found) == len(names)
     return found
+
+
+ROLLING = only(*(f"precipitation_{hours}h" for hours in (1, 3, 6, 12, 24, 48)))
 
 
 def work_off(deriver: Deriver, now: datetime) -> int:
@@ -59,7 +62,7 @@ def test_rolling_sums_of_analyses(store: Store, home: Path, now: datetime) -> No
     rng = np.random.default_rng(1)
     hourly = {now - h * HOUR: rng.gamma(1.0, 3.0, SHAPE).astype(np.float32) for h in range(30)}
     put(store, home, *(field_step(values, at) for at, values in hourly.items()), received_at=now)
-    work_off(Deriver(store, home, DERIVED), now)
+    work_off(Deriver(store, home, ROLLING), now)
     for hours in (3, 6, 12, 24):
         found = derived(store, home, "precipitation", hours * 3600)
         assert set(found) == {now - h * HOUR for h in range(30 - hours + 1)}
@@ -134,6 +137,16 @@ def test_a_reset_total_gives_no_difference(store: Store, home: Path, now: dateti
     assert set(derived(store, home, "precipitation", 3600)) == {now + h * HOUR for h in (2, 4, 5)}
 
 
+def test_a_total_begun_anew_on_the_way_is_no_amount_of_the_whole_time(now: datetime) -> None:
+    steps = [amount(now + h * HOUR, h, run_at=now, attributes={"accumulation_reset": h == 3}) for h in range(1, 7)]
+    amounts = amounts_of(steps)
+    filled, seconds = tile(amounts, now, now + 6 * HOUR)
+    assert [item.seconds / 3600 for item in filled] == [2.0, 1.0, 1.0, 1.0], "what fell in the third hour is unknown"
+    assert seconds == 5 * 3600.0
+    assert Chains(amounts).find(now, now + 6 * HOUR) is None
+    assert Chains(amounts).find(now + 3 * HOUR, now + 6 * HOUR) is not None
+
+
 def weather(now: datetime, **changes: Any) -> list[Any]:
     given = {"air_temperature": (33.0, "degC"), "relative_humidity": (70.0, "%"), "eastward_wind": (3.0, "m/s"),
              "northward_wind": (-4.0, "m/s"), **changes}  # fmt: skip
@@ -165,6 +178,17 @@ def test_what_the_source_gives_itself_is_not_derived(store: Store, home: Path, n
     assert (force.values == wind_force.wind_force(9.0)).all()
 
 
+def test_what_the_source_gives_at_some_times_is_derived_at_others(store: Store, home: Path, now: datetime) -> None:
+    own = weather(now, wind_speed=(9.0, "m/s"))
+    put(store, home, *own, *weather(now - HOUR), received_at=now)
+    deriver = Deriver(store, home, only("wind_speed", "wind_force"))
+    work_off(deriver, now)
+    assert set(derived(store, home, "wind_speed")) == {now - HOUR}
+    forces = derived(store, home, "wind_force")
+    assert (forces[now].values == wind_force.wind_force(9.0)).all()
+    assert (forces[now - HOUR].values == wind_force.wind_force(5.0)).all()
+
+
 def test_work_is_done_once_and_bounded(store: Store, home: Path, now: datetime) -> None:
     put(store, home, *(field_step(1.0, now - h * HOUR) for h in range(12)), received_at=now)
     deriver = Deriver(store, home, only("precipitation_3h"))
@@ -189,6 +213,28 @@ def test_a_corrected_input_is_computed_anew(store: Store, home: Path, now: datet
     assert work_off(deriver, now + HOUR) == 1
     found = derived(store, home, "precipitation", 10800)
     assert {at: float(step.values.max()) for at, step in found.items()} == {now: 7.0, now - HOUR: 3.0}
+
+
+def test_a_correction_that_was_received_before_another_feed_is_seen(store: Store, home: Path, now: datetime) -> None:
+    put(store, home, *(field_step(1.0, now - h * HOUR) for h in range(3)), received_at=now)
+    put(store, home, *weather(now), received_at=now + timedelta(minutes=2), source="quicker")
+    deriver = Deriver(store, home, only("precipitation_3h"))
+    work_off(deriver, now + timedelta(minutes=3))
+    put(store, home, field_step(5.0, now), received_at=now + timedelta(minutes=1))
+    work_off(deriver, now + timedelta(minutes=4))
+    (found,) = derived(store, home, "precipitation", 10800).values()
+    assert (found.values == 7.0).all()
+
+
+def test_a_full_disk_loses_no_job(store: Store, home: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(store, home, *(field_step(1.0, now - h * HOUR) for h in range(8)), received_at=now)
+    deriver = Deriver(store, home, only("precipitation_3h"))
+    with monkeypatch.context() as patch:
+        patch.setattr(FieldSink, "prepare", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            deriver.work(now)
+    work_off(deriver, now)
+    assert len(derived(store, home, "precipitation", 10800)) == 6
 
 
 def test_a_correction_that_changes_nothing_is_done_once_and_names_its_steps(
@@ -318,9 +364,10 @@ from datetime import datetime
 from pathlib import Path
 from data.store.engine import open_store
 from layers.derivations import DERIVED
+ROLLING = [item for item in DERIVED if item.accumulation and item.name.startswith("precipitation_")]
 from layers.derive import Deriver
 url, home, now = sys.argv[1:4]
-deriver = Deriver(open_store(url), Path(home), DERIVED)
+deriver = Deriver(open_store(url), Path(home), ROLLING)
 print("go", flush=True)
 while deriver.work(datetime.fromisoformat(now), budget=2):
     print("step", flush=True)
@@ -343,7 +390,7 @@ def test_killed_half_way_nothing_is_wrong_or_lost(sqlite_url: str, home: Path, n
         child.wait()
         child.stdout.close()
         check_sums(store, home, now)
-    while Deriver(store, home, DERIVED).work(now) == BATCH:
+    while Deriver(store, home, ROLLING).work(now) == BATCH:
         pass
     expected = sum(26 - hours + 1 for hours in (3, 6, 12, 24))
     assert check_sums(store, home, now) == expected
