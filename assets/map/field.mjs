@@ -48,6 +48,7 @@ export class Field {
     this.painter = new FieldPainter('field', () => this.picture(), (_, gaps) => this.framed(gaps));
     /** @type {Set<() => void>} told of every change of state */
     this.listeners = new Set();
+    this.askedFor = ''; // what the last frame that was asked for holds
   }
 
   // ---- choice --------------------------------------------------------------------------------------------------
@@ -205,8 +206,18 @@ export class Field {
     if (!key || !wanted) this.drawn = null;
     else if (!this.settled && this.isLoaded(wanted)) this.drawn = {key, slot: wanted};
     else if (this.drawn && this.drawn.key !== key) this.drawn = null; // another quantity must not stand under this name
-    this.view.map.triggerRepaint();
+    this.repaint();
     this.changed();
+  }
+
+  /** Have the map drawn anew where the field's part of it is another: a frame is dear, and most tiles come for later. */
+  repaint() {
+    const picture = this.picture();
+    const parts = picture?.quads.map(({name, part}) => [name, part]);
+    const asked = JSON.stringify([this.drawn?.slot.at, picture?.look, picture?.gaps, parts]);
+    if (asked === this.askedFor && this.rendered === this.drawn) return;
+    this.askedFor = asked;
+    this.view.map.triggerRepaint();
   }
 
   changed() {

@@ -103,7 +103,7 @@ def test_seventy_two_steps_play_without_a_blank_frame(open_map: Callable[..., An
     at = whole_hour(site) - 72 * HOUR
     values = [2.0 if n % 2 else 60.0 for n in range(72)]
     ids = keep(site, *(step(at + n * HOUR, value) for n, value in enumerate(values)), source="play")
-    page = open_map(PLACE)
+    page = open_map(PLACE, viewport={"width": 560, "height": 420})  # a software frame costs by its pixels
     choose(page, "play")
     page.evaluate(
         "window.seen = []; tocsinMap.map.on('render', () => {"
