@@ -71,7 +71,8 @@ def _citation(rule: Rule, t: Translate) -> list[Any]:
 
 
 def _regions(rule: Rule, regions: RegionIndex, t: Translate, locale: str) -> str:
-    kinds = ", ".join(t(kind) for kind in rule.regions.kinds)
+    words = {"leaf": t("the finest regions there are"), "cn-county": t("counties"), "us-county": t("counties")}
+    kinds = ", ".join(words.get(kind, kind) for kind in rule.regions.kinds)
     names = [_name(code, regions, locale) for code in rule.regions.within]
     return t("{kinds} of {names}").format(kinds=kinds, names=", ".join(names)) if names else kinds
 

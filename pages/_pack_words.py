@@ -16,6 +16,11 @@ from pages._phrases import phrase
 from pages._times import span
 
 UNITS = {"1": "", "degC": "°C", "degF": "°F", "ug/m3": "µg/m³", "mg/m3": "mg/m³"}
+NAMES = {  # where the house's key is no English
+    "pm2_5": "PM2.5", "pm10": "PM10", "so2": "sulphur dioxide", "no2": "nitrogen dioxide", "o3": "ozone",
+    "co": "carbon monoxide", "mci": "composite drought index (MCI)", "spi": "standardised precipitation index",
+    "fwi": "fire weather index", "utci_shade": "thermal climate index (UTCI) in the shade",
+}  # fmt: skip
 STARTS = {"above": "≥", "below": "≤"}
 ENDS = {"above": "<", "below": ">"}
 IN_FORCE, NOT_YET, EXPIRED, OFF = "in force", "not yet in force", "expired", "switched off"
@@ -42,7 +47,13 @@ def measured(item: RuleInput, t: Translate) -> str:
     made = phrase(how(item), t)
     if item.ahead is not None:
         made += t(", up to {span} ahead").format(span=span(timedelta(seconds=item.ahead), t))
-    return t("{quantity}: {how}").format(quantity=t(item.quantity.replace("_", " ")), how=made)
+    return t("{quantity}: {how}").format(quantity=_name(item.quantity, t), how=made)
+
+
+def _name(quantity: str, t: Translate) -> str:
+    plain = quantity.replace("_", " ")
+    said = t(plain)
+    return NAMES.get(quantity, plain) if said == plain else said
 
 
 def number(value: float, unit: str) -> str:

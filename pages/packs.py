@@ -27,6 +27,7 @@ from pages._pack_words import hazards, standing, standing_word
 PATH, TITLE = "/packs", "Packs"
 ACTION = "watch.view"
 ALL = "all"
+FONTS_ZH = "/assets/vendor/fonts-zh.css"  # citations are in their own language, whatever the reader's is
 
 Read = tuple[tuple[PackRule, ...], tuple[Fault, ...]]
 
@@ -42,6 +43,7 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
     return html.Div(
         className="packs",
         children=[
+            html.Link(rel="stylesheet", href=FONTS_ZH),
             html.H1(t("Rule packs")),
             html.P(
                 t("What each rule says, whose numbers they are, and what it cannot measure. A rule proposes; people "
@@ -49,9 +51,12 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
                 className="dim",
             ),
             html.Div([html.P(["⚠ ", str(fault)], className="bad") for fault in faults], className="faults"),
-            dmc.Select(
-                id="packs-hazard", label=t("Hazard"), data=options, value=wanted if wanted in names else ALL,
-                allowDeselect=False, searchable=True, className="choice", w=280,
+            html.Div(
+                dmc.Select(
+                    id="packs-hazard", label=t("Hazard"), data=options, value=wanted if wanted in names else ALL,
+                    allowDeselect=False, searchable=True, w=280,
+                ),
+                className="choice",
             ),
             dcc.Store(id="packs-rule", data=asked.get("rule")),
             html.Div(id="packs-list"),
