@@ -53,8 +53,8 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
             html.Div([html.P(["⚠ ", str(fault)], className="bad") for fault in faults], className="faults"),
             html.Div(
                 dmc.Select(
-                    id="packs-hazard", label=t("Kind of hazard"), data=options, value=wanted if wanted in names else ALL,
-                    allowDeselect=False, searchable=True, w=280,
+                    id="packs-hazard", label=t("Kind of hazard"), data=options,
+                    value=wanted if wanted in names else ALL, allowDeselect=False, searchable=True, w=280,
                 ),
                 className="choice",
             ),
