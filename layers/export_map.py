@@ -41,6 +41,7 @@ class MapContent:
     paint: Callable[[Frame], tuple[Numbers, Marks]]
     borders: NDArray[np.object_]  # drawn over it, thin
     countries: NDArray[np.object_]
+    national: NDArray[np.object_]  # lines of the map of China as published there; drawn on a Chinese map only
     places: NDArray[np.object_]  # rows (lon, lat, name, name_zh), largest first
 
 
@@ -92,15 +93,19 @@ def _ramp(quantity: str, values: NDArray[np.float64]) -> Ramp:
 
 
 def _world(base_dir: Path) -> dict[str, NDArray[np.object_]]:
-    """Countries, and the largest places."""
+    """Countries, the largest places, and where the base data holds China its national lines."""
     import pyarrow.parquet as pq
 
-    from data.regions import load_geometries
+    from data.regions import load_geometries, load_regions
+    from data.setup.china import border_lines
 
     table = pq.read_table(base_dir / "places.parquet", columns=["lon", "lat", "name", "name_zh", "population"])
     rows = np.array([table[name].to_pylist() for name in ("lon", "lat", "name", "name_zh")], dtype=object).T
     order = np.argsort(-np.nan_to_num(table["population"].to_numpy().astype(np.float64), nan=0.0), kind="stable")
-    return {"countries": load_geometries(base_dir, ["country"])[1], "places": rows[order]}
+    lines = [line for _, line in border_lines()] if load_regions(base_dir).of_kind("cn-province").size else []
+    national = np.empty(len(lines), object)
+    national[:] = lines
+    return {"countries": load_geometries(base_dir, ["country"])[1], "national": national, "places": rows[order]}
 
 
 def _labels(window: Frame, shapes: NDArray[np.object_]) -> NDArray[np.int32]:

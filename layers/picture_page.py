@@ -56,10 +56,11 @@ def draw_page(content: MapContent, facts: Facts, fonts: Path, t: Translate) -> A
     left, right = MARGIN + 80, PAGE[0] - MARGIN - LEGEND - 40
     window = fit(content, right - left, bottom - 40 - top)
     x, y = left + (right - left - window.width) // 2, top + (bottom - 40 - top - window.height) // 2
-    image.paste(_panel(content, window), (x, y))
+    chinese = facts.locale == "zh"
+    image.paste(_panel(content, window, chinese=chinese), (x, y))
     sheet.canvas.rectangle((x - 1, y - 1, x + window.width, y + window.height), outline=INK, width=2)
     _grid_labels(sheet, window, x, y)
-    _places(sheet, content, window, x, y, chinese=facts.locale == "zh")
+    _places(sheet, content, window, x, y, chinese=chinese)
     _scale_bar(sheet, window, x, y)
     _legend(sheet, content, PAGE[0] - MARGIN - LEGEND, top)
     return image
@@ -105,7 +106,7 @@ def _footer(sheet: Sheet, facts: Facts) -> int:
     return round(len(lines) * small.line)
 
 
-def _panel(content: MapContent, window: Frame) -> Any:
+def _panel(content: MapContent, window: Frame, *, chinese: bool) -> Any:
     """The map itself: sea, land, values, unknown, borders."""
     from PIL import Image, ImageColor, ImageDraw
     from rasterio.features import rasterize
@@ -131,6 +132,8 @@ def _panel(content: MapContent, window: Frame) -> Any:
         canvas.line((0, y, fine.width, y), fill=GRID, width=1)
     _outlines(canvas, fine, content.borders, BORDER, 2)
     _outlines(canvas, fine, content.countries, COUNTRY, 3)
+    if chinese:
+        _outlines(canvas, fine, content.national, COUNTRY, 3)
     return image.resize((window.width, window.height), Image.Resampling.BOX)
 
 
@@ -145,8 +148,10 @@ def _outlines(canvas: Any, window: Frame, shapes: NDArray[np.object_], colour: s
     import shapely
 
     for _, part in window.shown(shapes):
-        for ring in shapely.get_rings(shapely.get_parts(part)):
-            points = window.pixels(shapely.get_coordinates(ring))
+        pieces = shapely.get_parts(part)
+        lines = pieces if part.geom_type.endswith("LineString") else shapely.get_rings(pieces)
+        for line in lines:
+            points = window.pixels(shapely.get_coordinates(line))
             canvas.line([tuple(point) for point in points.tolist()], fill=colour, width=width, joint="curve")
 
 

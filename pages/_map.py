@@ -192,6 +192,7 @@ def words(t: Translate) -> dict[str, str]:
         "minutes": t("{n} min"),
         "hours": t("{n} h {m} min"),
         "days": t("{n} d"),
+        "whole_hours": t("{n} h"),
         "missing": t("missing"),
         "depth": t("Depth {depth}"),
         "source": t("Source: {source}"),

@@ -34,7 +34,7 @@ def panel(choice: Choice, t: Translate) -> list[Any]:
         html.Div(
             [
                 dcc.Input(
-                    id="plan-filter", type="search", placeholder=t("Find a region in the table"), debounce=0.2,
+                    id="plan-filter", type="search", placeholder=t("Find a region"), debounce=0.2,
                     className="search-box",
                 ),
                 html.Div(id="plan-tally"),

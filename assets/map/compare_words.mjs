@@ -8,7 +8,7 @@
 /** Name, time and run of what a map's last frame held; then what is still to come. */
 export function captionLines(/** @type {Field} */ field, /** @type {Words} */ words) {
   const {series, wanted} = field;
-  const window = series?.accumulation_s ? words.span(series.accumulation_s) : '';
+  const window = series?.accumulation_s ? words.interval(series.accumulation_s) : '';
   const lines = [series ? [series.title, window].filter(Boolean).join(' · ') : words.say('compare_gone')];
   const rendered = field.rendered?.key === field.key && field.drawn ? field.rendered : null;
   const step = rendered?.slot.step;

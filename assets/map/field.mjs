@@ -355,7 +355,7 @@ export class Field {
     const step = this.rendered?.slot.step;
     if (!series) return null;
     const {words} = this.view;
-    const window = series.accumulation_s ? words.span(series.accumulation_s) : '';
+    const window = series.accumulation_s ? words.interval(series.accumulation_s) : '';
     const name = [series.title, window, series.derived ? words.say('derived') : ''].filter(Boolean).join(' · ');
     return {
       name, unit: series.unit, ramp: series.ramp, control: this.control,

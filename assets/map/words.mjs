@@ -54,6 +54,12 @@ export class Words {
     return this.say('days', {n: Math.round(seconds / 86400)});
   }
 
+  /** The interval of an amount, as its series is named: whole hours and days as such. */
+  interval(/** @type {number} */ seconds) {
+    if (seconds % 86400 === 0 && seconds > 259200) return this.say('days', {n: seconds / 86400});
+    return seconds % 3600 ? this.span(seconds) : this.say('whole_hours', {n: seconds / 3600});
+  }
+
   /** A value with its unit; a missing one says so and is never zero. */
   measure(/** @type {number | null | undefined} */ value, /** @type {string} */ unit) {
     if (value === null || value === undefined || !Number.isFinite(value)) return this.say('missing');

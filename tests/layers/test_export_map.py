@@ -20,7 +20,7 @@ from layers.export import Facts, export_field, export_regions
 from layers.export_map import colours, field_map, fit, region_map
 from layers.layer import RegionValues
 from layers.picture_frame import bar_km, degrees, frame
-from layers.picture_page import PAGE
+from layers.picture_page import PAGE, _panel
 from layers.picture_text import Typeface
 from layers.ramps import palette
 from tests.layers.test_export import BASE, FACTS, FONTS, counties
@@ -201,3 +201,13 @@ def test_words_on_the_sheet_are_translated() -> None:
         "Equirectangular, true to scale along the middle parallel (WGS 84)",
     ]  # fmt: skip
     assert [text for text in texts if t(text) == text] == []
+
+
+def test_a_chinese_map_has_the_national_lines_of_china() -> None:
+    content = field_map(world(np.full((90, 180), 20.0)), KM, BASE, (105.0, 5.0, 125.0, 25.0))
+    window = fit(content, 400, 400)
+    plain, chinese = (np.asarray(_panel(content, window, chinese=wished), np.int16) for wished in (False, True))
+    rows, columns = np.nonzero(np.abs(plain - chinese).max(axis=2) > 60)
+    lon, lat = window.west + columns * window.dx, window.north - rows * window.dy
+    dash = (lon > 108.0) & (lon < 110.5) & (lat > 12.0) & (lat < 17.0)  # off Viet Nam: nothing else is drawn there
+    assert dash.any()
