@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 LABEL_POPULATION = 5000  # the smallest place kept for search and labels
+RANKS = "市县区镇"  # city, county, district, town
 SUM_POPULATION = 500  # the smallest place that a population sum counts
 
 
@@ -56,10 +57,16 @@ def chinese(names: list[str]) -> str:
     """The Chinese name among a place's other names.
 
     GeoNames does not say the language of a name. Simplified characters are those that GB 2312 has; of several names
-    the shortest is taken, so that `郑州` wins over `郑州市`. Names written with traditional or Japanese characters
-    only are used where there is nothing else.
+    the one is taken that stands there with its rank too (`深圳` beside `深圳市`, not the former `宝安`), then the
+    shortest of two letters or more, so that `郑州` wins over `郑州市` and `上海` over `沪`. Names written with
+    traditional or Japanese characters only are used where there is nothing else.
     """
-    written = sorted((name for name in names if is_han(name)), key=lambda name: (len(name), name))
+    known = set(names)
+
+    def rank(name: str) -> tuple[bool, bool, int, str]:
+        return not any(name + word in known for word in RANKS), len(name) < 2, len(name), name
+
+    written = sorted((name for name in names if is_han(name)), key=rank)
     simplified = [name for name in written if _in_gb2312(name)]
     return next(iter(simplified or written), "")
 
