@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import Any
 
 from flask import request
 
 from api.context import api
+from data.clock import parse_time
 
 Box = tuple[float, float, float, float]
 
@@ -47,3 +49,17 @@ def asked_number(name: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{name} is a number")
     return value
+
+
+def asked_point() -> tuple[float, float]:
+    """`lon` and `lat`; ValueError where they are no numbers, or not on the globe."""
+    lon, lat = asked_number("lon"), asked_number("lat")
+    if abs(lon) > 720 or abs(lat) > 90:
+        raise ValueError("the point is not on the globe")
+    return lon, lat
+
+
+def asked_time(name: str) -> datetime | None:
+    """A time with its offset, or None where none is asked for; ValueError for anything else."""
+    text = request.args.get(name)
+    return parse_time(text) if text else None

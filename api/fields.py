@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from access.guard import needs
 from api.answers import compact, fault, fresh, versioned
+from api.asked import asked_point, asked_time
 from api.context import Api, api
 from data.clock import iso
 from data.errors import StoreError
@@ -79,7 +79,7 @@ def point() -> Response:
     from layers.fields import cell_at, value_at
 
     try:
-        number, (lon, lat) = int(request.args.get("step", "")), _place()
+        number, (lon, lat) = int(request.args.get("step", "")), asked_point()
     except ValueError as error:
         return fault(400, "bad_request", f"step, lon and lat are needed as numbers: {error}")
     here = api()
@@ -110,8 +110,8 @@ def history() -> Response:
     from layers.field_point import read_point
 
     try:
-        key, (lon, lat) = SeriesKey.of(request.args.get("series", "")), _place()
-        since, until = _time("since"), _time("until")
+        key, (lon, lat) = SeriesKey.of(request.args.get("series", "")), asked_point()
+        since, until = asked_time("since"), asked_time("until")
     except ValueError as error:
         return fault(400, "bad_request", f"series, lon and lat are needed: {error}")
     here = api()
@@ -127,20 +127,3 @@ def history() -> Response:
         for at in found.points
     ]
     return fresh({"unit": rows[-1].unit, "cell": [round(edge, 6) for edge in found.cell], "points": points})
-
-
-def _place() -> tuple[float, float]:
-    lon, lat = float(request.args.get("lon", "")), float(request.args.get("lat", ""))
-    if not (math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 720 and abs(lat) <= 90):
-        raise ValueError("the point is not on the globe")
-    return lon, lat
-
-
-def _time(name: str) -> datetime | None:
-    text = request.args.get(name)
-    if not text:
-        return None
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{name} needs an offset from UTC")
-    return at

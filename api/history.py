@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from flask import Blueprint, Response, request
 
 from access.guard import needs
 from api.answers import compact, fault, fresh, versioned
+from api.asked import asked_time
 from api.context import api
 from data.clock import iso
 from data.errors import LayerError, StoreError
@@ -26,7 +26,7 @@ def history() -> Response:
 
     here = api()
     try:
-        key, since, until = SeriesKey.of(request.args.get("series", "")), _time("since"), _time("until")
+        key, since, until = SeriesKey.of(request.args.get("series", "")), asked_time("since"), asked_time("until")
     except ValueError as error:
         return fault(400, "bad_request", str(error))
     rid = here.regions().by_code(request.args.get("code", ""))
@@ -108,13 +108,3 @@ def read_values(row: Any, kind: str, statistic: str, *, population: bool) -> dic
         if watched
     ]  # fmt: skip
     return {"step": row.id, "valid_at": iso(row.valid_at), "unit": found.unit, "statistic": statistic, "rows": rows}
-
-
-def _time(name: str) -> datetime | None:
-    text = request.args.get(name)
-    if not text:
-        return None
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{name} needs an offset from UTC")
-    return at
