@@ -502,3 +502,44 @@ audit = Table(
     _column("previous", String(64)),
     _column("hash", String(64), unique=True),
 )
+
+# Each evaluation of the rules: what of the runs it saw, so that a recorded day can be played again exactly.
+evaluation_round = Table(
+    "evaluation_round",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("at", UtcTime),
+    _column("seen_run", Key),  # the newest row of `run` that was visible
+    Index(None, "at"),
+)
+
+# The exercise that a home is for: where its clock stands, and what a person asked of it. At most one row.
+exercise = Table(
+    "exercise",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _column("kind", String(20)),  # replay demo drill
+    _column("scenario", String(80)),
+    _column("digest", String(64)),
+    _column("title", Json),  # en, zh
+    _column("begin_at", UtcTime),
+    _column("until_at", UtcTime),
+    _column("at", UtcTime, nullable=True),  # scenario time up to which everything is done; NULL before the first
+    _column("next_at", UtcTime, nullable=True),  # the clock of the pages does not pass this before it is done
+    _column("wall_at", UtcTime),  # when `at` was written
+    _column("speed", sa.Double),  # scenario seconds a second; 0 while it does not run by the clock
+    _column("state", String(20)),  # catching-up running paused done
+    _column("asked_speed", sa.Double),
+    _column("asked_pause", sa.Boolean, server_default=sa.false()),
+)
+
+exercise_log = Table(
+    "exercise_log",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("wall_at", UtcTime),
+    _column("at", UtcTime, nullable=True),
+    _column("actor", String(240)),
+    _column("action", String(40)),  # begin resume pause speed end
+    _column("detail", Json),
+)
