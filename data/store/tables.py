@@ -543,3 +543,37 @@ exercise_log = Table(
     _column("action", String(40)),  # begin resume pause speed end
     _column("detail", Json),
 )
+
+# A rule's trial on the past, by the digest of the rule that was tried.
+proof = Table(
+    "proof",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("rule", String(120)),
+    _column("version", String(40)),
+    _column("digest", String(64)),
+    _column("at", UtcTime),
+    _column("by", String(255)),
+    _column("report", Json),
+    Index(None, "digest", "id"),
+)
+
+# What really happened, as people tell it afterwards: warnings are scored against it.
+truth_event = Table(
+    "truth_event",
+    metadata,
+    _column("key", String(64), primary_key=True),  # hash of what it says: told twice is told once
+    _column("hazard", String(80)),
+    _column("region", String(80), server_default=""),  # a code, or empty where a point is given
+    _column("lon", sa.Double, nullable=True),
+    _column("lat", sa.Double, nullable=True),
+    _column("radius_km", sa.Double, nullable=True),
+    _column("start_at", UtcTime),
+    _column("end_at", UtcTime),
+    _column("level", Integer),  # 0 where none was given
+    _column("source", Text),
+    _column("status", String(20)),  # observed reconstruction
+    _column("added_at", UtcTime),
+    _column("added_by", String(255)),
+    Index(None, "start_at"),
+)
