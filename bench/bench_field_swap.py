@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import statistics
 import sys
 import tempfile
@@ -108,7 +109,7 @@ def main() -> int:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 6
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:  # streams may still read
         home, url = Path(name), f"sqlite:///{name}/tocsin.db"
         store = open_store(url)
         migrate(store)
@@ -120,7 +121,7 @@ def main() -> int:
         server = make_server("127.0.0.1", 0, application.server, threaded=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(ARGUMENTS))
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(ARGUMENTS))
             page = browser.new_page(viewport={"width": 900, "height": 600})
             page.goto(f"http://127.0.0.1:{server.server_port}/#map=5/33/112")
             until(page, "Boolean(window.tocsinMap?.ready && tocsinMap.field.all.length)", 240)

@@ -44,6 +44,8 @@ export class Field {
     this.mark = null;
     this.newer = false;
     this.frames = {drawn: 0, gaps: 0};
+    /** @type {{wrap: number, place: {z: number, x: number, y: number}}[]} tiles of the present view */
+    this.cover = [];
     this.tiles = new FieldTiles({arrived: () => this.settle()});
     this.painter = new FieldPainter('field', () => this.picture(), (_, gaps) => this.framed(gaps));
     /** @type {Set<() => void>} told of every change of state */
@@ -174,7 +176,6 @@ export class Field {
   /** Ask for what the view needs: the wanted step, the drawn one, then neighbours, those to be played first. */
   update() {
     if (!this.view.map) return;
-    /** @type {{wrap: number, place: {z: number, x: number, y: number}}[]} */
     this.cover = this.covering();
     const shown = this.drawn && this.drawn.key === this.key ? this.drawn.slot : null;
     const needed = [...new Set([...this.names(this.wanted), ...this.names(shown)])];
@@ -232,7 +233,7 @@ export class Field {
     if (!drawn || !series) return null;
     let gaps = 0;
     const quads = [];
-    for (const {place, wrap} of this.cover ?? []) {
+    for (const {place, wrap} of this.cover) {
       const found = drawn.slot.step ? this.tileFor(drawn.slot.step.id, place) : {name: '', tile: NOTHING, part: WHOLE};
       if (found) quads.push({place, wrap, ...found});
       else gaps += 1;
@@ -293,7 +294,7 @@ export class Field {
   reading(/** @type {{lng: number, lat: number}} */ {lng, lat}) {
     const step = this.rendered?.slot.step;
     const {series} = this;
-    if (!this.visible || !step || !series || !this.cover?.length) return null;
+    if (!this.visible || !step || !series || !this.cover.length) return null;
     const [west, south, east, north] = series.bounds;
     const lon = ((((lng + 180) % 360) + 360) % 360) - 180;
     if (lon < west || lon >= east || lat < south || lat > north) return null;

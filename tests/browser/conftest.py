@@ -76,7 +76,7 @@ class Site:
         context.route("**/*", decide)
         page = context.new_page()
         page.on("console", lambda message: self._note(message))
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error.stack or error}"))
         return page
 
     def _note(self, message: Any) -> None:

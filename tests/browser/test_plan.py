@@ -129,6 +129,7 @@ def test_limit_filter_and_unknown_rows(open_plan: Any) -> None:
     page.fill("#plan-filter", "St. Louis County")
     until(page, f"document.querySelectorAll('{ROW}').length === 1")
     page.fill("#plan-filter", "")
+    until(page, f"document.querySelectorAll('{ROW}').length > 1")
     page.evaluate(f"document.querySelector('{ROW}').closest('.ag-body-viewport').scrollTo(0, 1e6)")
     until(page, "document.querySelectorAll('.plan-ranking .ag-cell.unknown').length > 0")
     assert page.inner_text(".plan-ranking .ag-cell.unknown >> nth=-1") == "Unknown"
