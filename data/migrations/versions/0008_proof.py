@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("report", Json, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_proof")),
     )
-    op.create_index(op.f("ix_proof_digest"), "proof", ["digest", "id"])
+    op.create_index(op.f("ix_proof_digest_id"), "proof", ["digest", "id"])
     op.create_table(
         "truth_event",
         sa.Column("key", sa.String(64), nullable=False),
