@@ -193,6 +193,14 @@ def ingest_payloads(source: Source, desk: Desk, payloads: Sequence[Payload]) -> 
     return _work_through(_Run(source, desk, None, desk.clock()), payloads)
 
 
+def store_run(
+    source: Source, desk: Desk, client: Http, payloads: Sequence[Payload], failure: IngestError | None = None
+) -> RunReport:
+    """Store a run that was fetched before, or that failed to be: its feed counts as heard, or as failing."""
+    work = _Run(source, desk, client, desk.clock())
+    return _work_through(work, payloads) if failure is None else _fetch_failed(work, failure, keep=False)
+
+
 def _work_through(work: _Run, payloads: Sequence[Payload]) -> RunReport:
     waiting: deque[Payload | str] = deque(payloads)
     followed: set[str] = set()
@@ -219,9 +227,10 @@ def _work_through(work: _Run, payloads: Sequence[Payload]) -> RunReport:
             work.settled.add(shown(item))
     if not work.closed:
         with work.desk.store.write(epoch=work.desk.epoch) as connection:
+            now = work.desk.clock()  # one reading: what a run row says is when its feed was heard
             if not work.reports:
-                write_run(connection, _row(work, work.report(), None, {"fetch": work.fetched_s}))
-            _close(work, connection)
+                write_run(connection, _row(work, work.report(), None, {"fetch": work.fetched_s}, now))
+            _close(work, connection, now)
     return work.report()
 
 
@@ -355,12 +364,12 @@ def _commit(work: _Run, read: _Read, *, last: bool) -> None:
             payloads=(payload_id,),
         )
         timings = {"fetch": work.fetched_s, "parse": read.seconds, "store": time.monotonic() - begun}
-        write_run(connection, _row(work, report, payload_id, timings))
+        write_run(connection, _row(work, report, payload_id, timings, now))
         before = list(work.reports)
         work.reports.append(report)
         try:
             if last:
-                _close(work, connection)
+                _close(work, connection, now)
         except BaseException:
             work.reports[:] = before
             raise
@@ -383,11 +392,11 @@ def sink_of(record_type: str) -> Sink:
     return sink
 
 
-def _row(work: _Run, report: RunReport, payload_id: int | None, timings: dict[str, float]) -> RunRow:
+def _row(work: _Run, report: RunReport, payload_id: int | None, timings: dict[str, float], now: datetime) -> RunRow:
     return RunRow(
         source=work.key,
         started_at=work.started_at,
-        finished_at=work.desk.clock(),
+        finished_at=now,
         outcome=report.outcome,
         payload_id=payload_id,
         parsed=report.parsed,
@@ -400,9 +409,9 @@ def _row(work: _Run, report: RunReport, payload_id: int | None, timings: dict[st
     )
 
 
-def _close(work: _Run, connection: sa.Connection) -> None:
+def _close(work: _Run, connection: sa.Connection, now: datetime) -> None:
     """The source's state after the run, in the transaction of its last payload."""
-    now, report = work.desk.clock(), work.report()
+    report = work.report()
     write_rejects(connection, work.key, None, work.missed, now)
     if work.client is None:  # a file by hand says nothing about whether the feed works
         mark_data(connection, work.key, report.data_at)
@@ -439,6 +448,7 @@ def _fetch_failed(work: _Run, error: Exception, *, keep: bool) -> RunReport:
         failed = RunReport(source=work.key, outcome=outcome, reason=reason)
         work.reports.append(failed)
         with work.desk.store.write(epoch=work.desk.epoch) as connection:
-            write_run(connection, _row(work, failed, None, {}))
-            _close(work, connection)
+            now = work.desk.clock()
+            write_run(connection, _row(work, failed, None, {}, now))
+            _close(work, connection, now)
     return replace(work.report(), retry_after_s=getattr(error, "retry_after_s", None))

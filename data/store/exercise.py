@@ -17,7 +17,7 @@ from data.store.engine import Store
 from data.store.tables import exercise, exercise_log
 
 ONE = 1  # the key of the one row
-AHEAD = timedelta(seconds=25)  # the pages' clock runs at most so far past what is done: then the engine would seem dead
+AHEAD = timedelta(seconds=25)  # pages show no more past what is done: after 30 s the engine would count as silent
 REMEMBERED_S = 0.25
 FASTEST = 3600.0
 
