@@ -224,8 +224,9 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             return ingest_main(settings, options.source, options.origin, options.json, _time(options.at))
         case "rules":
             from alerts.command import check_main
+            from alerts.known import facts_of
 
-            return check_main(options.paths, options.json)
+            return check_main(options.paths, options.json, facts_of(None, settings.base_dir, utc_now()))
         case "evaluate":
             from alerts.command import evaluate_main
             from alerts.pack import builtin_paths

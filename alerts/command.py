@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from sqlalchemy.engine import Connection
 
+from alerts.check import NOTHING_KNOWN, Facts
 from alerts.evaluate import Evaluated, combine, enabled_rules, evaluate_rule
+from alerts.faults import Fault
 from alerts.inputs import Gatherer
-from alerts.pack import Fault, load_rules, read_paths
+from alerts.pack import load_rules, read_paths
 from alerts.why import RuleWhy, finder, rule_why, to_json
 from data.clock import iso
 from data.errors import ConfigError, RuleError
@@ -26,9 +28,9 @@ from layers.regions import RegionLevels, roll_up
 OF_THE_RULE = ("title", "authority", "citation", "judge", "text")  # told once, under `rules`
 
 
-def check_main(paths: Sequence[Path], as_json: bool) -> int:
+def check_main(paths: Sequence[Path], as_json: bool, facts: Facts = NOTHING_KNOWN) -> int:
     """Print every fault of rule files; 0 only where there is none."""
-    rules, faults = read_paths(paths)
+    rules, faults = read_paths(paths, facts)
     if as_json:
         print(json.dumps({"rules": [item.rule.key for item in rules], "faults": [_fault(item) for item in faults]}))
     else:

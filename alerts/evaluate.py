@@ -31,8 +31,9 @@ from alerts.engine import (
     step,
 )
 from alerts.freeze import TEXTS, state_from_bytes, state_to_bytes
-from alerts.inputs import Gatherer, rids_of, utc_of
+from alerts.inputs import Gatherer, utc_of
 from alerts.pack import PackRule
+from alerts.places import rids_of
 from alerts.propose import Draft, draft_proposals, replaced
 from alerts.rule import Rule
 from data.errors import RuleError, StaleLeader, TocsinError

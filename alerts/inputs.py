@@ -16,44 +16,12 @@ from numpy.typing import NDArray
 from alerts.engine import Inputs
 from alerts.event_inputs import Heard, event_numbers, read_events, smallest_that_counts
 from alerts.field_inputs import field_numbers, read_steps
+from alerts.places import rids_of
 from alerts.rule import Rule, RuleInput
 from alerts.station_inputs import Network, read_network, station_numbers
-from data.errors import RuleError
 from data.regions import RegionIndex, load_regions
 from data.store.engine import Store
 from layers.stations import RegionNumbers
-
-
-def rids_of(rule: Rule, index: RegionIndex) -> NDArray[np.int32]:
-    """The regions a rule is for, in rid order.
-
-    Raises
-    ------
-    RuleError
-        For a kind or code that the base data does not have.
-    """
-    parents = index.parent_rid
-    wanted = np.zeros(len(index), dtype=np.bool_)
-    for kind in rule.regions.kinds:
-        if kind == "leaf":
-            leaf = np.ones(len(index), dtype=np.bool_)
-            leaf[parents[parents >= 0]] = False
-            wanted |= leaf
-        elif (index.kind == kind).any():
-            wanted |= index.kind == kind
-        else:
-            raise RuleError(f"{rule.key}: the base data has no region of kind {kind}")
-    if rule.regions.within:
-        within = np.isin(index.code, rule.regions.within)
-        missing = set(rule.regions.within) - set(index.code[within].tolist())
-        if missing:
-            raise RuleError(f"{rule.key}: the base data has no region {', '.join(sorted(missing))}")
-        named, above = within.copy(), parents
-        while (above >= 0).any():
-            within |= (above >= 0) & named[above]
-            above = np.where(above >= 0, parents[above], -1)
-        wanted &= within
-    return np.flatnonzero(wanted).astype(np.int32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

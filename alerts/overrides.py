@@ -52,7 +52,7 @@ def merged(rule: Rule, wanted: Mapping[str, Any], note: str = "") -> tuple[Rule,
     pydantic.ValidationError
         Where the merged rule is not a rule.
     """
-    body = _merge(rule.body, wanted)
+    body = merge(rule.body, wanted)
     found = Rule.model_validate({**body, "version": rule.version + SITE})
     changes = tuple(_differences((), rule.body, {**found.body, "version": rule.version}))
     told = "; ".join(str(change) for change in changes)
@@ -61,7 +61,8 @@ def merged(rule: Rule, wanted: Mapping[str, Any], note: str = "") -> tuple[Rule,
     return found.model_copy(update={"citation": citation}), changes
 
 
-def _merge(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping with another's values in place of its own, all the way down."""
     result = dict(base)
     forms = [form for form in FORMS if wanted.get(form) is not None]
     if forms and any(form in base for form in FORMS):  # another form of condition: nothing of the former is left
@@ -73,7 +74,7 @@ def _merge(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]
         if value is None:
             result.pop(name, None)
         elif isinstance(value, Mapping) and isinstance(result.get(name), Mapping):
-            result[name] = _merge(result[name], value)
+            result[name] = merge(result[name], value)
         else:
             result[name] = value
     return result

@@ -10,27 +10,15 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from alerts.overrides import FIXED, Change, merged
+from alerts.check import NOTHING_KNOWN, Facts, faults_in
+from alerts.document import compose, compose_file, plain
+from alerts.faults import Fault, fault_at, node_at
+from alerts.overrides import FIXED, Change, merge, merged
 from alerts.rule import Rule
 from data.errors import RuleError
 
 PACKS = Path(__file__).resolve().parent / "packs"
-MAX_BYTES = 1_000_000
 INDEX = "index.yaml"  # of the built-in packs: which signals there are, and what no rule can tell
-TIME_TAG = "tag:yaml.org,2002:timestamp"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """One thing wrong in a file; lines and columns start at 1."""
-
-    path: Path
-    line: int
-    column: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}: {self.message}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,28 +61,58 @@ def load_rules(paths: Iterable[Path] = ()) -> tuple[PackRule, ...]:
     return rules
 
 
-def check_paths(paths: Iterable[Path]) -> list[Fault]:
+def check_paths(paths: Iterable[Path], facts: Facts = NOTHING_KNOWN) -> list[Fault]:
     """Every fault of some files or folders; empty when all is well."""
-    return read_paths(paths)[1]
+    return read_paths(paths, facts)[1]
 
 
-def read_paths(paths: Iterable[Path]) -> tuple[tuple[PackRule, ...], list[Fault]]:
-    """The rules that can be read, with what sites override in them, and every fault."""
-    rules: list[PackRule] = []
+def check_rules(text: str, *, path: Path = Path("rules.yaml"), facts: Facts = NOTHING_KNOWN) -> list[Fault]:
+    """Every fault of a text that would be a rule file, with line and column; empty when all is well.
+
+    Parameters
+    ----------
+    text : str
+        As a person types it; nothing needs to be saved.
+    path : Path
+        The name that faults are told under.
+    facts : Facts
+        What the rules can be checked against besides their own words: regions, and the steps of data in the store.
+    """
+    return read_text(text, path=path, facts=facts)[1]
+
+
+def read_text(
+    text: str, *, path: Path = Path("rules.yaml"), facts: Facts = NOTHING_KNOWN
+) -> tuple[tuple[PackRule, ...], list[Fault]]:
+    """The rules of a text that can be read, and every fault."""
     faults: list[Fault] = []
+    document = compose(text, path, faults)
+    rules = _read([] if document is None else [(path, document)], faults, facts)
+    return rules, sorted(faults, key=lambda fault: (fault.line, fault.column))
+
+
+def read_paths(paths: Iterable[Path], facts: Facts = NOTHING_KNOWN) -> tuple[tuple[PackRule, ...], list[Fault]]:
+    """The rules that can be read, with what sites override in them, and every fault."""
+    faults: list[Fault] = []
+    found = ((path, compose_file(path, faults)) for path in _files(paths, faults))
+    documents = [(path, document) for path, document in found if document is not None]
+    return _read(documents, faults, facts), faults
+
+
+def _read(
+    documents: Sequence[tuple[Path, yaml.MappingNode]], faults: list[Fault], facts: Facts
+) -> tuple[PackRule, ...]:
+    rules: list[PackRule] = []
     overrides: list[_Override] = []
     seen: dict[str, Path] = {}
-    for path in _files(paths, faults):
-        document = _compose(path, faults)
-        if document is None:
-            continue
-        for rule, node in _rules_of(path, document, faults, overrides):
+    for path, document in documents:
+        for rule, node in _rules_of(path, document, faults, overrides, facts):
             if rule.key in seen:
-                faults.append(_fault(path, node, f"rule {rule.key} is also in {seen[rule.key]}"))
+                faults.append(fault_at(path, node, f"rule {rule.key} is also in {seen[rule.key]}"))
                 continue
             seen[rule.key] = path
             rules.append(PackRule(rule=rule, path=path))
-    return _overridden(rules, overrides, faults), faults
+    return _overridden(rules, overrides, faults, facts)
 
 
 def _files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
@@ -113,30 +131,8 @@ def _files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _compose(path: Path, faults: list[Fault]) -> yaml.MappingNode | None:
-    """The document as nodes, which know their lines; None after a fault."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"larger than {MAX_BYTES} bytes")
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        faults.append(Fault(path=path, line=line, column=column, message=f"not YAML: {error.problem}"))
-        return None
-    except (OSError, UnicodeDecodeError, ValueError, RecursionError, yaml.YAMLError) as error:
-        faults.append(Fault(path=path, line=1, column=1, message=f"cannot be read: {error}"))
-        return None
-    if not isinstance(node, yaml.MappingNode):
-        faults.append(
-            Fault(path=path, line=1, column=1, message="a mapping with the key `rules` or `overrides` is wanted")
-        )
-        return None
-    return node
-
-
 def _rules_of(
-    path: Path, document: yaml.MappingNode, faults: list[Fault], overrides: list[_Override]
+    path: Path, document: yaml.MappingNode, faults: list[Fault], overrides: list[_Override], facts: Facts
 ) -> list[tuple[Rule, yaml.Node]]:
     items: list[yaml.Node] | None = None
     for key, value in document.value:
@@ -144,49 +140,61 @@ def _rules_of(
             overrides += [_Override(path=path, rule=str(one.value), key=one, node=node) for one, node in value.value]
             items = items or []
         elif key.value == "overrides":
-            faults.append(_fault(path, value, "`overrides` is a mapping from rule keys to what the site changes"))
+            faults.append(fault_at(path, value, "`overrides` is a mapping from rule keys to what the site changes"))
             items = items or []
         elif key.value == "rules" and isinstance(value, yaml.SequenceNode) and value.value:
             items = value.value
         elif key.value == "rules":
-            faults.append(_fault(path, value, "`rules` is a list with at least one rule"))
+            faults.append(fault_at(path, value, "`rules` is a list with at least one rule"))
             items = []
         else:
-            faults.append(_fault(path, key, f"unknown key: {key.value}"))
+            faults.append(fault_at(path, key, f"unknown key: {key.value}"))
     if items is None:
-        faults.append(_fault(path, document, "`rules` is missing"))
+        faults.append(fault_at(path, document, "`rules` is missing"))
     good = []
     for node in items or []:
-        rule = _rule_of(path, node, faults)
+        rule = _rule_of(path, node, faults, facts)
         if rule is not None:
             good.append((rule, node))
     return good
 
 
-def _rule_of(path: Path, node: yaml.Node, faults: list[Fault]) -> Rule | None:
+def _rule_of(path: Path, node: yaml.Node, faults: list[Fault], facts: Facts) -> Rule | None:
     before = len(faults)
     try:
-        value = _plain(path, node, faults, set())
+        value = plain(path, node, faults, set())
     except yaml.YAMLError as error:
-        faults.append(_fault(path, node, f"not YAML: {error}"))
+        faults.append(fault_at(path, node, f"not YAML: {error}"))
         return None
+    rule = None
     try:
         rule = Rule.model_validate(value)
     except ValidationError as error:
         _note_invalid(path, node, error, faults)
-        return None
+    _note_unsound(path, node, value, facts, faults)
     return rule if len(faults) == before else None
 
 
 def _note_invalid(path: Path, node: yaml.Node, error: ValidationError, faults: list[Fault]) -> None:
     for item in error.errors(include_url=False, include_context=False):
-        where = _at(node, item["loc"], item["type"] in ("missing", "extra_forbidden"))
+        if item["type"] == "value_error" and not item["loc"]:
+            continue  # of the rule as a whole: told with its place by `faults_in`
         name = ".".join(str(part) for part in item["loc"])
-        faults.append(_fault(path, where, f"{name}: {item['msg']}" if name else str(item["msg"])))
+        said = str(item["msg"]).removeprefix("Value error, ")
+        place = (*item["loc"], "clear") if said.startswith("clear (") else item["loc"]
+        where = node_at(node, place, on_key=item["type"] in ("missing", "extra_forbidden"))
+        faults.append(fault_at(path, where, f"{name}: {said}" if name else said))
+
+
+def _note_unsound(path: Path, node: yaml.Node, value: Any, facts: Facts, faults: list[Fault]) -> None:
+    if not isinstance(value, Mapping):
+        return
+    for place, sentence in faults_in(value, facts):
+        faults.append(fault_at(path, node_at(node, place), sentence))
 
 
 def _overridden(
-    rules: Sequence[PackRule], overrides: Sequence[_Override], faults: list[Fault]
+    rules: Sequence[PackRule], overrides: Sequence[_Override], faults: list[Fault], facts: Facts
 ) -> tuple[PackRule, ...]:
     """The rules with the sites' values in place; a rule whose override has a fault stays as the pack has it."""
     if not overrides:
@@ -197,84 +205,43 @@ def _overridden(
     for one in overrides:
         item = result.get(one.rule) or packs.get(one.rule)
         if item is None:
-            faults.append(_fault(one.path, one.key, f"there is no rule {one.rule} to override"))
+            faults.append(fault_at(one.path, one.key, f"there is no rule {one.rule} to override"))
         elif item.base is not None:
-            faults.append(_fault(one.path, one.key, f"{one.rule} is also overridden in {item.changed_in}"))
+            faults.append(fault_at(one.path, one.key, f"{one.rule} is also overridden in {item.changed_in}"))
         else:
-            changed = _override(one, item, faults)
+            changed = _override(one, item, faults, facts)
             if changed is not None:
                 result[one.rule] = changed
     return tuple(result.values())
 
 
-def _override(one: _Override, item: PackRule, faults: list[Fault]) -> PackRule | None:
+def _override(one: _Override, item: PackRule, faults: list[Fault], facts: Facts) -> PackRule | None:
     before = len(faults)
     try:
-        wanted = _plain(one.path, one.node, faults, set())
+        wanted = plain(one.path, one.node, faults, set())
     except yaml.YAMLError as error:
-        faults.append(_fault(one.path, one.node, f"not YAML: {error}"))
+        faults.append(fault_at(one.path, one.node, f"not YAML: {error}"))
         return None
     if not isinstance(wanted, Mapping) or not wanted:
-        faults.append(_fault(one.path, one.node, f"{one.rule}: a mapping of what the site changes is wanted"))
+        faults.append(fault_at(one.path, one.node, f"{one.rule}: a mapping of what the site changes is wanted"))
         return None
     wanted = dict(wanted)
     note = wanted.pop("note", "")
     if not isinstance(note, str):
-        faults.append(_fault(one.path, _at(one.node, ("note",), False), "note: words"))
+        faults.append(fault_at(one.path, node_at(one.node, ("note",)), "note: words"))
     for name in FIXED:
         if name in wanted:
-            where = _at(one.node, (name,), True)
-            faults.append(_fault(one.path, where, f"{name} cannot be overridden: write a rule of your own"))
+            where = node_at(one.node, (name,), on_key=True)
+            faults.append(fault_at(one.path, where, f"{name} cannot be overridden: write a rule of your own"))
     if len(faults) > before:
         return None
     try:
         rule, changes = merged(item.rule, wanted, note)
     except ValidationError as error:
         _note_invalid(one.path, one.node, error, faults)
+        _note_unsound(one.path, one.node, merge(item.rule.body, wanted), facts, faults)
+        return None
+    _note_unsound(one.path, one.node, rule.body, facts, faults)
+    if len(faults) > before:
         return None
     return replace(item, rule=rule, base=item.rule, changes=changes, changed_in=one.path)
-
-
-def _plain(path: Path, node: yaml.Node, faults: list[Fault], seen: set[int]) -> Any:
-    """The value of a node. Repeated keys are faults, and so are aliases: a few lines can stand for gigabytes."""
-    if id(node) in seen:
-        raise yaml.YAMLError("anchors and aliases are not used in packs")
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        result: dict[str, Any] = {}
-        for key, value in node.value:
-            name = str(key.value)
-            if name in result:
-                faults.append(_fault(path, key, f"{name} is given twice"))
-            result[name] = _plain(path, value, faults, seen)
-        return result
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(path, item, faults, seen) for item in node.value]
-    if node.tag == TIME_TAG:
-        return node.value
-    try:
-        return yaml.SafeLoader("").construct_object(node)
-    except ValueError as error:
-        raise yaml.YAMLError(str(error)) from error
-
-
-def _at(node: yaml.Node, location: Sequence[int | str], on_key: bool) -> yaml.Node:
-    """The deepest node that a validation error's location leads to."""
-    for position, part in enumerate(location):
-        found: yaml.Node | None = None
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == str(part):
-                    last = position == len(location) - 1
-                    found = key if on_key and last else value
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            found = node.value[part]
-        if found is None:
-            continue  # a step of the model that is not in the file, such as the arm of a union
-        node = found
-    return node
-
-
-def _fault(path: Path, node: yaml.Node, message: str) -> Fault:
-    mark = node.start_mark
-    return Fault(path=path, line=mark.line + 1, column=mark.column + 1, message=message)

@@ -7,17 +7,30 @@ A rule watches one branch (what was observed, or what is forecast). Its `inputs`
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from data.clock import parse_duration
 from data.model import Level
 
 SCALE = ("blue", "yellow", "orange", "red")
+NO_FORECAST = {
+    "stations": "stations do not forecast",
+    "events": "events are observed, not forecast",
+}
 
 
 def _seconds(value: object) -> float:
@@ -202,6 +215,31 @@ class DurationPolicy(Part):
         return self
 
 
+def disagreements(
+    inputs: Mapping[str, RuleInput | None],
+    levels: Mapping[Any, LevelRule],
+    branch: str,
+    also_used: Collection[str] = (),
+) -> list[tuple[tuple[str, ...], str]]:
+    """Where the inputs, the levels and the branch of a rule do not fit each other: the place and a sentence.
+
+    An input that could not be read is None: it is there, and nothing more is known of it. `also_used` are the inputs
+    of levels that could not be read.
+    """
+    used = {str(leaf.input) for level in levels.values() for leaf in level.leaves()} | set(also_used)
+    found: list[tuple[tuple[str, ...], str]] = []
+    for level, item in levels.items():
+        missing = dict.fromkeys(str(leaf.input) for leaf in item.leaves() if leaf.input not in inputs)
+        found += [(("levels", level, "input"), f"no such input: {name}") for name in missing]
+    for name, entry in inputs.items():
+        place = ("inputs", name)
+        if name not in used:
+            found.append((place, f"input {name} is not used by any level"))
+        if branch == "forecast" and entry is not None and entry.source != "field":
+            found.append(((*place, "source"), f"input {name}: {NO_FORECAST[entry.source]}"))
+    return found
+
+
 class Rule(Part):
     """One rule of a pack."""
 
@@ -224,25 +262,23 @@ class Rule(Part):
     duration: DurationPolicy
     enabled: bool = True
 
+    @field_validator("valid_to")
+    @classmethod
+    def _ends_after_it_begins(cls, value: date | None, info: ValidationInfo) -> date | None:
+        if value is not None and "valid_from" in info.data and value < info.data["valid_from"]:
+            raise ValueError("valid_to is before valid_from")
+        return value
+
+    @field_validator("max_age")
+    @classmethod
+    def _positive(cls, value: float) -> float:
+        if value <= 0:
+            raise ValueError("must be positive")
+        return value
+
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        used = {leaf.input for level in self.levels.values() for leaf in level.leaves()}
-        faults = [f"no such input: {name}" for name in sorted(used - set(self.inputs), key=str)]
-        faults += [f"input {name} is not used by any level" for name in sorted(set(self.inputs) - used)]
-        faults += [
-            f"input {name}: events are observed, not forecast"
-            for name, item in self.inputs.items()
-            if self.branch == "forecast" and item.source == "events"
-        ]
-        faults += [
-            f"input {name}: stations do not forecast"
-            for name, item in self.inputs.items()
-            if self.branch == "forecast" and item.source == "stations"
-        ]
-        if self.valid_to is not None and self.valid_to < self.valid_from:
-            faults.append("valid_to is before valid_from")
-        if self.max_age <= 0:
-            faults.append("max_age must be positive")
+        faults = [sentence for _, sentence in disagreements(self.inputs, self.levels, self.branch)]
         if faults:
             raise ValueError("; ".join(faults))
         return self

@@ -73,6 +73,16 @@ def factor_offset(source: str, target: str) -> tuple[float, float]:
     return float(unit - zero), float(zero)
 
 
+@lru_cache(maxsize=512)
+def is_unit(text: str) -> bool:
+    """Whether a text is a unit that can be read here."""
+    try:
+        read = registry()(SPELLINGS.get(text, text))
+    except Exception:  # as in `factor_offset`
+        return False
+    return bool(getattr(read, "magnitude", read) == 1)
+
+
 def convert(value: float, source: str, target: str) -> float:
     """A value in another unit; ValueError as in `factor_offset`."""
     factor, offset = factor_offset(source, target)

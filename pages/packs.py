@@ -16,7 +16,8 @@ import yaml
 from dash import Dash, Input, Output, State, dcc, html
 
 from access.guard import needs
-from alerts.pack import INDEX, PACKS, Fault, PackRule, builtin_paths, read_paths
+from alerts.faults import Fault
+from alerts.pack import INDEX, PACKS, PackRule, builtin_paths, read_paths
 from data.text import Translate, translator
 from pages._context import Context
 from pages._facts import FactReader

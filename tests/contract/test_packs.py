@@ -148,7 +148,7 @@ GOOD = """rules:
     [
         pytest.param("version:", "verzion:", 3, "verzion", id="unknown-key"),
         pytest.param("clear: 45", "clear: 55", 14, "wrong side", id="clear-above-trigger"),
-        pytest.param("input: x,", "input: y,", 2, "no such input: y", id="unknown-input"),
+        pytest.param("input: x,", "input: y,", 14, "no such input: y", id="unknown-input"),
         pytest.param("trigger: 50", "trigger: .nan", 14, "finite", id="nan"),
         pytest.param("trigger: 50", "trigger: high", 14, "a number", id="word-for-number"),
         pytest.param("max_age: 2h", "max_age: 2", 15, "duration", id="no-unit"),
