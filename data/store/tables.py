@@ -320,6 +320,36 @@ rule_state = Table(
     _column("evaluated_at", UtcTime, nullable=True),
     _column("watermark_at", UtcTime, nullable=True),
     _column("state", sa.LargeBinary, nullable=True),
+    _column("seen_payload", Key, nullable=True),  # the newest payload that the last success could see
+)
+
+# Earlier states of a rule, from which a window is run again when a reading comes late.
+rule_checkpoint = Table(
+    "rule_checkpoint",
+    metadata,
+    _column("rule", String(120), primary_key=True),
+    _column("at", UtcTime, primary_key=True),
+    _column("digest", String(64)),
+    _column("state", sa.LargeBinary),
+)
+
+# What a person does not want to be asked about for a time. Rows are never changed but for their early end.
+mute = Table(
+    "mute",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("rule", String(120), server_default=""),  # empty: any; so with hazard and region
+    _column("hazard", String(120), server_default=""),
+    _column("region", String(80), server_default=""),  # with all below it
+    _column("up_to", Integer),  # a higher level is not muted
+    _column("starts_at", UtcTime),
+    _column("ends_at", UtcTime),
+    _column("owner", String(255)),
+    _column("reason", Text),
+    _column("created_at", UtcTime),
+    _column("ended_at", UtcTime, nullable=True),  # where a person ended it early
+    _column("ended_by", String(255), server_default=""),
+    Index(None, "ends_at"),
 )
 
 evaluation = Table(
