@@ -1,0 +1,36 @@
+"""Proofs: the report on a rule's trial, kept by the digest of the rule that was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from data.store.tables import proof
+
+
+def store_proof(
+    connection: Connection,
+    rule_key: str,
+    version: str,
+    digest: str,
+    report: Mapping[str, Any],
+    by: str,
+    at: datetime,
+) -> int:
+    """Keep a report; earlier ones stay. Returns its number."""
+    inserted = connection.execute(
+        proof.insert().values(rule=rule_key, version=version, digest=digest, report=dict(report), by=by, at=at)
+    )
+    assert inserted.inserted_primary_key is not None
+    return int(inserted.inserted_primary_key[0])
+
+
+def find_proof(connection: Connection, digest: str) -> dict[str, Any] | None:
+    """The newest proof of exactly this rule (`id, rule, version, digest, at, by, report`), or None."""
+    query = sa.select(proof).where(proof.c.digest == digest).order_by(proof.c.id.desc()).limit(1)
+    row = connection.execute(query).first()
+    return None if row is None else dict(row._mapping)
