@@ -12,11 +12,13 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from alerts.check import NOTHING_KNOWN, Facts
-from alerts.evaluate import Evaluated, combine, enabled_rules, evaluate_rule
+from alerts.evaluate import Evaluated, enabled_rules, evaluate_rule
 from alerts.faults import Fault
 from alerts.inputs import Gatherer
+from alerts.mute import Mute, read_mutes
 from alerts.pack import load_rules, read_paths
-from alerts.why import RuleWhy, finder, rule_why, to_json
+from alerts.snapshot import combine
+from alerts.why import RuleWhy, finder, rule_why, to_json, with_mute
 from data.clock import iso
 from data.errors import ConfigError, RuleError
 from data.regions import RegionIndex, load_regions
@@ -90,7 +92,8 @@ def evaluate_report(
         told.append(_rule(item.rule, _outcome(evaluated), evaluated.reason))
     levels = roll_up(combine([(one.rids, one.after) for one in done], len(index)), index.parent_rid)
     with store.read() as connection:
-        regions = [_region(connection, index, rid, levels, done, now) for rid in wanted if levels.watched[rid]]
+        mutes = read_mutes(connection, now)
+        regions = [_region(connection, index, rid, levels, done, mutes, now) for rid in wanted if levels.watched[rid]]
     return {
         "at": iso(now),
         "rules": told,
@@ -130,10 +133,16 @@ def _region(
     rid: int,
     levels: RegionLevels,
     done: Sequence[Evaluated],
+    mutes: Sequence[Mute],
     now: datetime,
 ) -> dict[str, Any]:
+    above = index.code[list(index.chain(rid))].tolist()
     level, unknown = int(levels.level[rid]), bool(levels.unknown[rid])
-    why = [_why(connection, item, int(np.searchsorted(item.rids, rid)), now) for item in done if _watches(item, rid)]
+    why = [
+        with_mute(_why(connection, item, int(np.searchsorted(item.rids, rid)), now), item.item.rule, mutes, above)
+        for item in done
+        if _watches(item, rid)
+    ]
     why.sort(key=lambda one: (-one.level, one.phase != "unknown", one.rule))
     return {
         "code": str(index.code[rid]),
@@ -141,6 +150,7 @@ def _region(
         "kind": str(index.kind[rid]),
         "level": ("none", "blue", "yellow", "orange", "red")[level],
         "unknown": unknown,
+        "muted": any(one.muted is not None and one.level for one in why),
         "why": [{name: part for name, part in to_json(one).items() if name not in OF_THE_RULE} for one in why],
     }
 
@@ -166,7 +176,7 @@ def _told(report: dict[str, Any]) -> str:
     order = ("red", "orange", "yellow", "blue", "none")
     loud = [one for one in report["regions"] if one["level"] != "none" or one["unknown"]]
     for one in sorted(loud, key=lambda one: (order.index(one["level"]), not one["unknown"], one["code"])):
-        mark = " unknown" if one["unknown"] else ""
+        mark = (" unknown" if one["unknown"] else "") + (" (muted)" if one["muted"] else "")
         lines.append(f"{one['code']} {one['name']}: {one['level']}{mark}")
         lines += [f"    {line}" for why in one["why"] for line in _because(why)]
     lines.append(f"{len(report['regions']) - len(loud)} regions without a level, {report['not_watched']} not watched")

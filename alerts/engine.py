@@ -91,6 +91,7 @@ class State:
     share: Floats
     behind: NDArray[np.int32]
     at_most: Floats
+    proposed: Small  # (n,) the level last put before a person; `step` leaves it as it is
     names: tuple[str, ...] = ()
     failed: str = ""
 
@@ -205,6 +206,7 @@ def new_state(compiled: Compiled, regions: int) -> State:
         share=np.zeros((inputs, regions)),
         behind=np.full((inputs, regions), -1, dtype=np.int32),
         at_most=np.full((inputs, regions), np.nan),
+        proposed=np.zeros(regions, dtype=np.int8),
     )
 
 
@@ -215,7 +217,10 @@ def carry_over(old: State, compiled: Compiled) -> State:
     at_least = np.minimum(np.searchsorted(scale, old.level), len(scale) - 1)
     level = np.where(old.level > 0, scale[at_least], np.int8(0)).astype(np.int8)
     phase = np.where(old.phase == Phase.PENDING, np.int8(Phase.NORMAL), old.phase)
-    return replace(fresh, level=level, level_since=old.level_since.copy(), phase=phase, since=old.since.copy())
+    proposed = np.where(old.proposed == old.level, level, old.proposed).astype(np.int8)
+    return replace(
+        fresh, level=level, level_since=old.level_since.copy(), phase=phase, since=old.since.copy(), proposed=proposed
+    )
 
 
 def after_gap(old: State) -> State:
@@ -314,7 +319,7 @@ def step(compiled: Compiled, state: State, inputs: Inputs, now: datetime | float
         phase=phase, unknown=unknown, level=level, level_since=level_since,
         since=np.where(changed | first, at, state.since),
         held_since=held, below_since=below, watched=watched, value=inputs.value, observed_at=inputs.observed_at,
-        share=inputs.share, behind=inputs.behind, names=inputs.names, failed=inputs.failed,
+        share=inputs.share, behind=inputs.behind, names=inputs.names, failed=inputs.failed, proposed=state.proposed,
         at_most=np.full(inputs.value.shape, np.nan) if inputs.at_most is None else inputs.at_most,
     )  # fmt: skip
     told_of = changed & (~first | (level > 0) | (phase == Phase.PENDING))

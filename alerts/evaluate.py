@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from sqlalchemy.engine import Connection
 from alerts.engine import (
     Compiled,
     Inputs,
+    Small,
     State,
     Transition,
     after_gap,
@@ -31,37 +32,21 @@ from alerts.engine import (
     step,
 )
 from alerts.freeze import TEXTS, state_from_bytes, state_to_bytes
-from alerts.inputs import Gatherer, utc_of
+from alerts.inputs import Gatherer
+from alerts.keep import Outcome, keep_evaluation, keep_proposals, keep_state, keep_transitions, keep_version
+from alerts.mute import muted_up_to, read_mutes
 from alerts.pack import PackRule
 from alerts.places import rids_of
-from alerts.propose import Draft, draft_proposals, replaced
+from alerts.propose import draft_proposals, to_propose
 from alerts.rule import Rule
+from alerts.snapshot import combine, write_snapshot
 from data.errors import RuleError, StaleLeader, TocsinError
 from data.model import EventStatus, Level
 from data.regions import RegionIndex, load_regions
-from data.store.changes import note_change
 from data.store.engine import Store
-from data.store.tables import evaluation, event, level_snapshot, proposal, rule_state, rule_version, transition
-from layers.regions import RegionLevels, count_levels, nothing_watched, roll_up
+from data.store.tables import event, rule_state, rule_version
 
 log = logging.getLogger(__name__)
-SNAPSHOT = 1  # the one row of level_snapshot
-NAMED = 50  # regions listed in a change line; the count says how many there are
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What one rule's evaluation came to."""
-
-    rule: str
-    outcome: str  # fired quiet unknown error
-    watched: int
-    firing: int
-    unknown: int
-    transitions: int
-    proposals: int
-    seconds: float
-    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,15 +103,19 @@ def evaluate_all(
     listed = tuple(rules)
     with store.read() as connection:
         enabled = enabled_rules(connection, listed, now)
+        mutes = read_mutes(connection, now)
     _mark_loaded(store, {item.rule.key for item in enabled}, epoch)
     gatherer = Gatherer(store, home, base_dir, now, rules=[item.rule for item in enabled])
     outcomes: list[Outcome] = []
     layers: list[tuple[NDArray[np.int32], State]] = []
+    held_back: list[NDArray[np.int32]] = []
     for item in enabled:
         try:
             evaluated = evaluate_rule(store, gatherer, item, now)
-            outcomes.append(_write(store, index, evaluated, now, epoch))
+            limit = muted_up_to(mutes, item.rule, index, evaluated.rids)
+            outcomes.append(_write(store, index, evaluated, limit, now, epoch))
             layers.append((evaluated.rids, evaluated.after))
+            held_back.append(evaluated.rids[(limit >= evaluated.after.level) & (evaluated.after.level > 0)])
         except StaleLeader:
             raise
         except (
@@ -137,7 +126,8 @@ def evaluate_all(
             layers += _last_known(store, index, item.rule, now)
     layers += _left_behind(store, index, listed, {item.rule.key for item in enabled}, now)
     own = combine(layers, len(index))
-    changed, counts = _write_snapshot(store, index, own, now, epoch)
+    muted = np.unique(np.concatenate([*held_back, np.empty(0, dtype=np.int32)]))
+    changed, counts = write_snapshot(store, index, own, muted, now, epoch)
     return Report(at=now, outcomes=tuple(outcomes), levels_changed=changed, counts=counts)
 
 
@@ -221,13 +211,17 @@ def _move(state: State, stored: NDArray[np.str_], codes: NDArray[np.str_], fresh
 
     names = (
         "phase", "unknown", "level", "level_since", "since", "held_since", "below_since", "watched", "value",
-        "observed_at", "share", "behind", "at_most",
+        "observed_at", "share", "behind", "at_most", "proposed",
     )  # fmt: skip
     return State(**{name: moved(name) for name in names}, names=state.names, failed=state.failed)
 
 
-def _write(store: Store, index: RegionIndex, item: Evaluated, now: datetime, epoch: int | None) -> Outcome:
-    rule, after = item.item.rule, item.after
+def _write(
+    store: Store, index: RegionIndex, item: Evaluated, muted: Small, now: datetime, epoch: int | None
+) -> Outcome:
+    rule = item.item.rule
+    moves, proposed = to_propose(item.before.proposed, item.after.level, muted)
+    after = replace(item.after, proposed=proposed)
     codes = index.code[item.rids]
     watched = after.watches
     firing, unknown = int((after.level > 0).sum()), int((after.unknown & watched).sum())
@@ -235,7 +229,7 @@ def _write(store: Store, index: RegionIndex, item: Evaluated, now: datetime, epo
     with store.read() as connection:
         revised, withdrawn = _retold(connection, item)
     drafts = draft_proposals(
-        item.transitions, codes.tolist(), in_force_before=int((item.before.level > 0).sum()), revised=revised,
+        moves, codes.tolist(), in_force_before=int((item.before.proposed > 0).sum()), revised=revised,
         withdrawn=withdrawn,
     )  # fmt: skip
     result = Outcome(
@@ -244,11 +238,11 @@ def _write(store: Store, index: RegionIndex, item: Evaluated, now: datetime, epo
     )  # fmt: skip
     blob = state_to_bytes(after, codes)
     with store.write(epoch=epoch) as connection:
-        _keep_version(connection, item.item, now)
-        _keep_state(connection, rule, blob, now, moved=not item.reason)
-        proposals = _keep_proposals(connection, rule, drafts, now)
-        _keep_transitions(connection, rule, item.transitions, codes.tolist(), proposals, now)
-        _keep_evaluation(connection, rule, result, now)
+        keep_version(connection, item.item, now)
+        keep_state(connection, rule, blob, now, moved=not item.reason)
+        proposals = keep_proposals(connection, rule, drafts, now)
+        keep_transitions(connection, rule, item.transitions, codes.tolist(), proposals, now)
+        keep_evaluation(connection, rule, result, now)
     return result
 
 
@@ -281,7 +275,7 @@ def _write_failure(store: Store, rule: Rule, now: datetime, epoch: int | None, r
         reason=reason,
     )  # fmt: skip
     with store.write(epoch=epoch) as connection:
-        _keep_evaluation(connection, rule, result, now)
+        keep_evaluation(connection, rule, result, now)
     return result
 
 
@@ -346,151 +340,3 @@ def _only(state: State, places: NDArray[np.intp]) -> State:
     }  # fmt: skip
     columns["unknown"] = np.ones(len(places), dtype=np.bool_)
     return State(**columns, names=state.names, failed=state.failed)
-
-
-def _keep_version(connection: Connection, item: PackRule, now: datetime) -> None:
-    rule = item.rule
-    same = sa.and_(rule_version.c.rule == rule.key, rule_version.c.digest == rule.digest)
-    if connection.execute(sa.select(rule_version.c.rule).where(same)).first() is None:
-        connection.execute(
-            rule_version.insert().values(
-                rule=rule.key, digest=rule.digest, version=rule.version, pack=str(item.path)[-200:], body=rule.body,
-                first_at=now,
-            )
-        )  # fmt: skip
-
-
-def _keep_state(connection: Connection, rule: Rule, blob: bytes, now: datetime, *, moved: bool) -> None:
-    values: dict[str, Any] = {"digest": rule.digest, "evaluated_at": now, "state": blob}
-    if moved:
-        values["watermark_at"] = now
-    row = rule_state.c.rule == rule.key
-    if not connection.execute(rule_state.update().where(row).values(**values)).rowcount:
-        connection.execute(rule_state.insert().values(rule=rule.key, enabled=True, **values))
-
-
-def _keep_proposals(connection: Connection, rule: Rule, drafts: Sequence[Draft], now: datetime) -> dict[str, int]:
-    """Write drafts, retire what they replace, and tell the screens. Returns region -> proposal."""
-    drafted: dict[str, int] = {}
-    if not drafts:
-        return drafted
-    same_rule = sa.and_(proposal.c.rule == rule.key, proposal.c.state == "open")
-    before = {row.id: row.regions for row in connection.execute(sa.select(proposal).where(same_rule))}
-    for draft in drafts:
-        inserted = connection.execute(
-            proposal.insert().values(
-                created_at=now, updated_at=now, rule=rule.key, digest=rule.digest, hazard=rule.hazard,
-                level=int(draft.level), reason=draft.reason, regions=list(draft.regions), state="open",
-                detail={"before": int(draft.before), "branch": rule.branch, "version": rule.version},
-            )
-        )  # fmt: skip
-        assert inserted.inserted_primary_key is not None
-        key = int(inserted.inserted_primary_key[0])
-        drafted |= dict.fromkeys(draft.regions, key)
-        note_change(
-            connection, "proposals", at=now, kind=draft.reason, subject=rule.key,
-            level=max(draft.level, draft.before),
-            detail={
-                "proposal": key, "level": draft.level.key, "title": rule.title.model_dump(),
-                "regions": list(draft.regions[:NAMED]), "count": len(draft.regions),
-            },
-        )  # fmt: skip
-    superseded, shrunk = replaced(before, drafted)
-    for key, by in superseded.items():
-        connection.execute(
-            proposal.update().where(proposal.c.id == key).values(state="superseded", superseded_by=by, updated_at=now)
-        )
-    for key, left in shrunk.items():
-        connection.execute(proposal.update().where(proposal.c.id == key).values(regions=list(left), updated_at=now))
-    return drafted
-
-
-def _keep_transitions(
-    connection: Connection,
-    rule: Rule,
-    items: Sequence[Transition],
-    codes: Sequence[str],
-    proposals: dict[str, int],
-    now: datetime,
-) -> None:
-    if not items:
-        return
-    connection.execute(
-        transition.insert(),
-        [
-            {
-                "rule": rule.key, "digest": rule.digest, "region": codes[item.index], "at": now,
-                "from_phase": item.from_phase.key, "to_phase": item.to_phase.key,
-                "from_level": int(item.from_level), "to_level": int(item.to_level), "reason": item.reason,
-                "value": item.value, "value_at": None if item.value_at is None else utc_of(item.value_at),
-                "proposal_id": proposals.get(codes[item.index]) if item.to_level != item.from_level else None,
-            }
-            for item in items
-        ],
-    )  # fmt: skip
-
-
-def _keep_evaluation(connection: Connection, rule: Rule, result: Outcome, now: datetime) -> None:
-    connection.execute(
-        evaluation.insert().values(
-            rule=rule.key, digest=rule.digest, at=now, outcome=result.outcome, watched=result.watched,
-            firing=result.firing, unknown=result.unknown, transitions=result.transitions, seconds=result.seconds,
-            reason=result.reason[:2000],
-        )
-    )  # fmt: skip
-
-
-def combine(layers: Sequence[tuple[NDArray[np.int32], State]], regions: int) -> RegionLevels:
-    """What all rules together say of each region itself."""
-    own = nothing_watched(regions)
-    for rids, state in layers:
-        watched = state.watches
-        own.level[rids] = np.maximum(own.level[rids], state.level)
-        own.unknown[rids] |= state.unknown & watched
-        own.watched[rids] |= watched
-    return own
-
-
-def _write_snapshot(
-    store: Store, index: RegionIndex, own: RegionLevels, now: datetime, epoch: int | None
-) -> tuple[bool, dict[str, Any]]:
-    """Keep the map's picture where it is another than before. Returns whether it is, and the counts."""
-    rolled = roll_up(own, index.parent_rid)
-    packed = rolled.to_bytes()
-    leaves = np.ones(len(index), dtype=np.bool_)
-    leaves[index.parent_rid[index.parent_rid >= 0]] = False
-    counts = count_levels(own, leaves, index.kind)
-    with store.write(epoch=epoch) as connection:
-        row = connection.execute(sa.select(level_snapshot).where(level_snapshot.c.id == SNAPSHOT)).first()
-        before = np.frombuffer(row.levels, dtype=np.uint8) if row is not None else None
-        if before is not None and np.array_equal(before, packed) and row is not None and row.counts == counts:
-            return False, counts
-        values = {"at": now, "levels": packed.tobytes(), "counts": counts}
-        if row is None:
-            connection.execute(level_snapshot.insert().values(id=SNAPSHOT, **values))
-        else:
-            connection.execute(level_snapshot.update().where(level_snapshot.c.id == SNAPSHOT).values(**values))
-        level, detail = _difference(index, leaves, before, packed)
-        note_change(
-            connection, "levels", at=now, kind=str(detail["kind"]), subject="levels", level=level, detail=detail
-        )
-    return True, counts
-
-
-def _difference(
-    index: RegionIndex, leaves: NDArray[np.bool_], before: NDArray[np.uint8] | None, packed: NDArray[np.uint8]
-) -> tuple[Level, dict[str, Any]]:
-    """What a person is told of a changed picture: which leaf regions rose, fell, or became unknown."""
-    old = packed if before is None or len(before) != len(packed) else before
-    rose = np.flatnonzero(leaves & ((packed & 7) > (old & 7)))
-    fell = np.flatnonzero(leaves & ((packed & 7) < (old & 7)))
-    lost = np.flatnonzero(leaves & ((packed & 8) > (old & 8)))
-    found = np.flatnonzero(leaves & ((packed & 8) < (old & 8)))
-    groups = {"raised": rose, "lowered": fell, "unknown": lost, "known": found}
-    kind = next((name for name, rids in groups.items() if len(rids)), "watched")
-    worst = packed[rose] & 7 if len(rose) else old[fell] & 7
-    detail: dict[str, Any] = {"kind": kind}
-    for name, rids in groups.items():
-        if len(rids):
-            detail[name] = {"count": len(rids), "regions": index.code[rids[:NAMED]].tolist()}
-    return Level(int(worst.max(initial=0))), detail

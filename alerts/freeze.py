@@ -47,6 +47,7 @@ def state_from_bytes(blob: bytes) -> tuple[State, np.ndarray]:
         codes = np.char.decode(columns.pop("codes"), "utf-8")
         texts = json.loads(columns.pop("texts").tobytes())
         columns.setdefault("level_since", np.where(columns["level"] > 0, columns["since"], np.nan))
+        columns.setdefault("proposed", columns["level"])
         return State(**columns, names=tuple(texts["names"]), failed=texts["failed"]), codes
     except (zlib.error, ValueError, KeyError, TypeError, OSError) as error:
         raise RuleError(f"a stored rule state is damaged: {error}") from error

@@ -4,9 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from alerts.engine import Transition
+import numpy as np
+
+from alerts.engine import Small
 from data.model import Level
+
+
+class Moved(Protocol):
+    """A change of level in one region (its index in the rule's regions), such as a `Transition`."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def from_level(self) -> Level: ...
+    @property
+    def to_level(self) -> Level: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Move:
+    """A level that is another than the one last put before a person."""
+
+    index: int
+    from_level: Level
+    to_level: Level
+
+
+def to_propose(proposed: Small, level: Small, muted_up_to: Small) -> tuple[list[Move], Small]:
+    """What is to be put before a person, and what is then the level last put before one.
+
+    Parameters
+    ----------
+    proposed, level : array of int8
+        (n,) what was proposed last, and what is in force.
+    muted_up_to : array of int8
+        (n,) levels up to this one are held back; 0 where nothing is.
+    """
+    open_now = (level != proposed) & ~((muted_up_to > 0) & (level <= muted_up_to))
+    moves = [
+        Move(index=index, from_level=Level(int(proposed[index])), to_level=Level(int(level[index])))
+        for index in np.flatnonzero(open_now).tolist()
+    ]
+    return moves, np.where(open_now, level, proposed).astype(np.int8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +61,7 @@ class Draft:
 
 
 def draft_proposals(
-    transitions: Sequence[Transition],
+    transitions: Sequence[Moved],
     codes: Sequence[str],
     *,
     in_force_before: int,
@@ -31,7 +72,7 @@ def draft_proposals(
 
     Parameters
     ----------
-    transitions : sequence of Transition
+    transitions : sequence of Moved
         Of one rule and one evaluation.
     codes : sequence of str
         Region codes by index.
@@ -45,7 +86,7 @@ def draft_proposals(
     A change of phase alone, such as to unknown, proposes nothing: what was issued stands until a person, its own end,
     or a reading says otherwise.
     """
-    groups: dict[tuple[Level, str], list[Transition]] = {}
+    groups: dict[tuple[Level, str], list[Moved]] = {}
     for item in transitions:
         if item.to_level == item.from_level:
             continue
@@ -62,7 +103,7 @@ def draft_proposals(
     )
 
 
-def _reason(item: Transition, in_force_before: int, revised: bool, withdrawn: bool) -> str:
+def _reason(item: Moved, in_force_before: int, revised: bool, withdrawn: bool) -> str:
     if withdrawn and item.to_level < item.from_level:
         return "withdrawn"
     if revised and item.from_level > Level.NONE:

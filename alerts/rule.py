@@ -116,6 +116,7 @@ class RuleInput(Part):
     feeds: tuple[Words, ...] = ()  # source keys; all where none are named
     max_age: Seconds | None = None  # where it differs from the rule's
     min_valid_share: Share | None = None
+    frozen_after: Seconds | None = None  # of stations: as long without any change the instrument is taken for stuck
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -138,6 +139,8 @@ class RuleInput(Part):
             faults.append("ahead belongs to source: field and is not shorter than the window")
         if self.minus_site and self.source != "stations":
             faults.append("minus_site belongs to source: stations")
+        if self.frozen_after is not None and (self.source != "stations" or self.frozen_after <= 0):
+            faults.append("frozen_after belongs to source: stations and is longer than nothing")
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -261,6 +264,7 @@ class Rule(Part):
     min_valid_share: Share = 0.8
     duration: DurationPolicy
     enabled: bool = True
+    unmutable: bool = False  # no mute holds its proposals back
 
     @field_validator("valid_to")
     @classmethod

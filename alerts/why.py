@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from alerts.engine import Compiled, Phase, State, compile_rule, why_unknown
 from alerts.freeze import state_from_bytes
 from alerts.inputs import utc_of
+from alerts.mute import Mute, mute_of, read_mutes
 from alerts.rule import Condition, LevelRule, Rule, RuleInput
 from data.clock import iso
 from data.errors import RuleError
@@ -105,6 +106,17 @@ class Threshold:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Muted:
+    """The mute under which a level is not put before people."""
+
+    id: int
+    until: datetime
+    up_to: Level
+    owner: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RuleWhy:
     """One rule in one region."""
 
@@ -128,6 +140,7 @@ class RuleWhy:
     evaluated_at: datetime | None
     outcome: str
     reason: str  # why the last evaluation failed
+    muted: Muted | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +246,9 @@ def _reading(compiled: Compiled, state: State, index: int, row: int, now: dateti
     elif np.isnan(value):
         missing = "no usable value" if np.isnan(limit) else f"only known to be at most {limit:g} {item.unit}"
     elif age is None or age > max_age:
-        missing = "too old"
+        missing = (
+            "too old" if item.frozen_after is None else f"too old or without change for {_span(item.frozen_after)}"
+        )
     elif share < min_share:
         missing = f"only {share:.0%} of the data, {min_share:.0%} wanted"
     behind = int(state.behind[row, index])
@@ -332,8 +347,9 @@ def explain(store: Store, base_dir: Path, code: str, now: datetime) -> Why:
     rid = index.by_code(code)
     if rid is None:
         raise RuleError(f"no such region: {code}")
+    above = tuple(index.code[list(index.chain(rid))].tolist())
     with store.read() as connection:
-        rules = tuple(_stored_rules(connection, code, now))
+        rules = tuple(_stored_rules(connection, code, above, now))
         packed = connection.execute(sa.select(level_snapshot.c.levels)).scalar()
     levels = from_bytes(packed) if packed is not None and len(packed) == len(index) else None
     children = index.children(rid)
@@ -356,8 +372,9 @@ def explain(store: Store, base_dir: Path, code: str, now: datetime) -> Why:
     )  # fmt: skip
 
 
-def _stored_rules(connection: Connection, code: str, now: datetime) -> list[RuleWhy]:
+def _stored_rules(connection: Connection, code: str, above: Sequence[str], now: datetime) -> list[RuleWhy]:
     """Every enabled rule that watches the region, worst first."""
+    mutes = read_mutes(connection, now)
     joined = sa.and_(rule_version.c.rule == rule_state.c.rule, rule_version.c.digest == rule_state.c.digest)
     columns = (rule_state, rule_version.c.body)
     rows = connection.execute(
@@ -377,13 +394,21 @@ def _stored_rules(connection: Connection, code: str, now: datetime) -> list[Rule
         last = connection.execute(
             sa.select(evaluation).where(evaluation.c.rule == row.rule).order_by(evaluation.c.id.desc()).limit(1)
         ).first()
-        found.append(
-            rule_why(
-                compiled, state, int(places[0]), now=now, evaluated_at=last.at if last else row.evaluated_at,
-                outcome=last.outcome if last else "", reason=last.reason if last else "", find=finder(connection),
-            )
+        why = rule_why(
+            compiled, state, int(places[0]), now=now, evaluated_at=last.at if last else row.evaluated_at,
+            outcome=last.outcome if last else "", reason=last.reason if last else "", find=finder(connection),
         )  # fmt: skip
+        found.append(with_mute(why, compiled.rule, mutes, above))
     return sorted(found, key=lambda one: (-one.level, one.phase != "unknown", one.rule))
+
+
+def with_mute(why: RuleWhy, rule: Rule, mutes: Sequence[Mute], above: Sequence[str]) -> RuleWhy:
+    """The same reasons with the mute that is over them, where there is one; `above` as in `mute_of`."""
+    one = mute_of(mutes, rule, why.level, above)
+    if one is None:
+        return why
+    told = Muted(id=one.id, until=one.ends_at, up_to=one.up_to, owner=one.owner, reason=one.reason)
+    return replace(why, muted=told)
 
 
 def still_stands(rule: Rule, state: State, index: int, evaluated_at: datetime | None, now: datetime) -> bool:
