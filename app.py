@@ -66,6 +66,7 @@ def run_engine(settings: Settings, stop: threading.Event) -> int:
     """Schedule, ingest and rules, while this process leads."""
     from alerts.evaluate import evaluate_all
     from alerts.pack import builtin_paths, read_paths
+    from data.store.snapshot import evaluation_picture
     from ingest import build_sources
     from ingest.schedule import Engine
 
@@ -75,7 +76,8 @@ def run_engine(settings: Settings, stop: threading.Event) -> int:
         print(f"rule file: {fault}", file=sys.stderr, flush=True)
 
     def evaluate(now: datetime, epoch: int) -> None:
-        evaluate_all(store, settings.home, settings.base_dir, rules, now, epoch=epoch)
+        with evaluation_picture(store, now, epoch=epoch) as picture:
+            evaluate_all(picture, settings.home, settings.base_dir, rules, now, epoch=epoch)
 
     engine = Engine(
         settings,
@@ -200,6 +202,9 @@ def parser() -> argparse.ArgumentParser:
     from access.command import add_arguments
 
     add_arguments(user)
+    import rehearsal
+
+    rehearsal.add_arguments(commands)
     audit = commands.add_parser("audit", help="the audit chain").add_subparsers(dest="action", required=True)
     audit.add_parser("verify", help="check the hash chain").add_argument("--json", action="store_true")
     return top
@@ -233,6 +238,10 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
 
             paths = options.rules or [*builtin_paths(), *settings.rule_paths]
             return evaluate_main(settings, paths, _time(options.at) or utc_now(), options.region, options.json)
+        case "replay" | "scenario" | "record":
+            import rehearsal
+
+            return rehearsal.main(options, settings)
         case "user":
             from access.command import main as user_main
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from data.store.engine import Store
 from data.store.field_blocks import consolidate
 from data.store.fields import roll
-from data.store.tables import change, evaluation, run
+from data.store.tables import change, evaluation, evaluation_round, run
 
 UNCHANGED_FOR = timedelta(days=1)
 QUIET_FOR = timedelta(days=7)
@@ -61,6 +61,7 @@ def keep_house(
         "run": _drop_runs(store, now, keep_runs, epoch),
         "evaluation": _drop_evaluations(store, now, keep_runs, epoch),
         "change": _drop(store, change, change.c.at < now - keep_runs, epoch),
+        "evaluation_round": _drop(store, evaluation_round, evaluation_round.c.at < now - keep_runs, epoch),
     }
     if any(gone.values()):
         log.info("let go of %s", ", ".join(f"{count} {name}" for name, count in gone.items() if count))

@@ -134,7 +134,7 @@ def test_many_rows_go_in_batches(store: Store, home: Path, now: datetime, monkey
     for _ in range(10):
         add_evaluation(store, now - timedelta(days=31))
     assert keep(store, home, now)["evaluation"] == 9
-    assert keep(store, home, now) == {"field_step": 0, "run": 0, "evaluation": 0, "change": 0}
+    assert not any(keep(store, home, now).values())
 
 
 def test_older_leader_lets_go_of_nothing(store: Store, home: Path, now: datetime) -> None:

@@ -1,0 +1,335 @@
+"""Composition of replay, demonstration, drill and recording: where the scenario meets feeds, rules and pages.
+
+Beside `app.py`, which it is a part of: `ingest` and `alerts` do not know each other, and only here are both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.clock import parse_duration, parse_time
+from data.errors import ConfigError, StoreError
+from data.settings import Settings
+
+if TYPE_CHECKING:
+    from alerts.pack import PackRule
+    from alerts.replay import Replayer
+    from alerts.scenario import Delivery, Scenario
+    from data.store.held import HeldStore
+
+KEPT = "scenario.zip"
+
+
+def find_scenario(named: str, out: Path) -> Path:
+    """The zip of a scenario: a file as it is, or made at `out` from sources: a folder, or a name."""
+    from alerts.scenario_build import BUILTIN, build
+
+    path = Path(named)
+    if path.is_file():
+        return path
+    source = path if path.is_dir() else BUILTIN / named
+    if not (source / "scenario.yaml").is_file():
+        there = ", ".join(sorted(item.parent.name for item in BUILTIN.glob("*/scenario.yaml")))
+        raise ConfigError([f"no scenario {named!r}; a zip, a folder, or one of {there}"])
+    return build(source, out)
+
+
+def settings_of(settings: Settings, home: Path, scenario: Scenario) -> Settings:
+    """The settings of an exercise: a home and a database of its own, the scenario's feeds, and no way out."""
+    feeds = scenario.unpack_files(home / "files")
+    return replace(settings, home=home, database_url="", sources=feeds, webhooks=(), allow_hosts=())
+
+
+def rules_of(settings: Settings, scenario: Scenario) -> tuple[PackRule, ...]:
+    """The rules that the scenario names, or all; those that it switches on are on.
+
+    Raises
+    ------
+    ConfigError
+        For a pack or rule that is not there.
+    """
+    from alerts.pack import PACKS, builtin_paths, read_paths
+
+    head = scenario.head
+    paths = [PACKS / name for name in head.rules] if head.rules else list(builtin_paths())
+    rules, faults = read_paths((*paths, *(() if head.rules else settings.rule_paths)))
+    if faults:
+        raise ConfigError([str(fault) for fault in faults])
+    missing = set(head.switch_on) - {item.rule.key for item in rules}
+    if missing:
+        raise ConfigError([f"switch_on: no rule {', '.join(sorted(missing))}"])
+    return tuple(
+        replace(item, rule=item.rule.model_copy(update={"enabled": True}))
+        if item.rule.key in head.switch_on
+        else item
+        for item in rules
+    )
+
+
+@dataclass
+class _Carrier:
+    """Takes the payloads of deliveries out of the zip and stores them as the live runner does."""
+
+    settings: Settings
+    held: HeldStore
+    scenario: Scenario
+
+    def __post_init__(self) -> None:
+        from data.store.archive import Archive
+        from ingest import build_sources
+
+        self.sources = {source.spec.key: source for source in build_sources(self.settings)}
+        self.archive = Archive(self.settings.home / "payloads")
+        self.zip = zipfile.ZipFile(self.scenario.path)
+
+    def __call__(self, delivery: Delivery, epoch: int) -> None:
+        from data.model import Payload
+        from ingest.recorded import deliver
+        from ingest.runner import Desk
+
+        desk = Desk(
+            store=self.held, archive=self.archive, home=self.settings.home, clock=lambda: delivery.at, epoch=epoch
+        )
+        payloads = [
+            Payload(
+                source=delivery.source, body=self.zip.read(part.path), received_at=part.received_at, url=part.url,
+                name=part.name, media_type=part.media_type,
+            )
+            for part in delivery.parts
+        ]  # fmt: skip
+        deliver(self.sources[delivery.source], desk, payloads, outcome=delivery.outcome, reason=delivery.reason)
+
+
+@contextmanager
+def replayer(settings: Settings, scenario: Scenario, stopped: Callable[[], bool]) -> Iterator[Replayer]:
+    """A replay in the home of these settings, while nobody else plays there."""
+    from alerts.replay import Replayer, held
+    from data.store.engine import open_store
+    from data.store.leader import try_lead
+    from data.store.migrate import migrate
+    from ingest import build_sources, configured_feeds
+    from ingest.schedule import prepare_states
+
+    rules = rules_of(settings, scenario)
+    store = held(open_store(settings.url))
+    store.wait_ready()
+    migrate(store)
+    leadership = try_lead(store, settings.home, now=scenario.head.begin)
+    if leadership is None:
+        raise StoreError(f"another process is playing in {settings.home}")
+    try:
+        begin = scenario.head.begin
+        prepare_states(store, build_sources(settings), configured_feeds(settings), leadership.epoch, begin)
+        yield Replayer(
+            held=store, home=settings.home, base_dir=settings.base_dir, scenario=scenario, rules=rules,
+            deliver=_Carrier(settings, store, scenario), epoch=leadership.epoch, works=_works(settings, store),
+            stopped=stopped, told=_teller(scenario),
+        )  # fmt: skip
+    finally:
+        leadership.release()
+        store.close()
+
+
+def _works(settings: Settings, store: HeldStore) -> Sequence[Callable[[datetime, int], int]]:
+    from layers.derivations import switched_on
+    from layers.derive import Deriver
+    from layers.region_history import Histories
+
+    deriver = Deriver(store, settings.home, switched_on(settings.derive_off))
+    histories = Histories(store, settings.home, settings.base_dir)
+    return (
+        lambda now, epoch: deriver.work(now, epoch=epoch),
+        lambda now, epoch: histories.work(now, epoch=epoch),
+    )
+
+
+def _teller(scenario: Scenario) -> Callable[[datetime], None]:
+    """How far it is, on a terminal."""
+    begin, end = scenario.head.begin, scenario.head.end
+    if not sys.stderr.isatty():
+        return lambda _at: None
+
+    def tell(at: datetime) -> None:
+        share = (at - begin) / (end - begin)
+        print(f"\r{share:4.0%} {at:%Y-%m-%d %H:%M:%SZ}", end="", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def run_replay(
+    settings: Settings,
+    named: str,
+    *,
+    home: Path | None,
+    speed: float,
+    until: datetime | None,
+    resume: bool,
+    as_json: bool,
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """`replay`: play a scenario to its end, or to `until`, and print what came of it."""
+    from alerts.replay_result import replay_result
+    from alerts.scenario import read_scenario
+
+    folder = home or settings.home / "replays" / Path(named).stem
+    _check_home(folder, resume)
+    scenario = read_scenario(folder / KEPT if resume else _keep(find_scenario(named, folder / KEPT), folder))
+    end = _until(scenario, until)
+    own = settings_of(settings, folder, scenario)
+    began = time.monotonic()
+    with replayer(own, scenario, stopped) as player:
+        before = player.prepare("replay", end, speed)
+        if before.digest != scenario.digest:
+            raise ConfigError([f"{folder} holds a replay of another scenario"])
+        finished = player.run(end, paced=speed > 0)
+        seconds = time.monotonic() - began
+        result = replay_result(player.held, own.base_dir, scenario.head.counts_from)
+    played_s = (end - (before.at or scenario.head.begin)).total_seconds()
+    result |= {"home": str(folder), "seconds": round(seconds, 2), "times_real_time": round(played_s / seconds, 1)}
+    print(json.dumps(result, ensure_ascii=False) if as_json else told(result))
+    return 0 if finished else 1
+
+
+def _check_home(folder: Path, resume: bool) -> None:
+    """A replay begins in an empty home: nothing that is there is ever taken away."""
+    if resume and not (folder / KEPT).is_file():
+        raise ConfigError([f"--resume: no replay is under way in {folder}"])
+    if not resume and folder.exists() and any(folder.iterdir()):
+        raise ConfigError([f"{folder} is not empty: name another --home, go on with --resume, or remove it"])
+
+
+def _keep(path: Path, folder: Path) -> Path:
+    """The scenario beside its replay, so that it can go on though the file has moved."""
+    kept = folder / KEPT
+    if path != kept:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f".{KEPT}.partial"
+        partial.write_bytes(path.read_bytes())
+        partial.replace(kept)
+    return kept
+
+
+def _until(scenario: Scenario, until: datetime | None) -> datetime:
+    head = scenario.head
+    if until is not None and not head.begin < until <= head.end:
+        raise ConfigError([f"--until: after {head.begin.isoformat()} and not after {head.end.isoformat()}"])
+    return until or head.end
+
+
+def told(result: dict[str, Any]) -> str:
+    """The result for people."""
+    lines = [f"{result['scenario']}: {result['from']} to {result['at']}"]
+    for name, feed in result["feeds"].items():
+        lines.append(f"  {name}: {feed['runs']} runs, {feed['stored']} stored, {feed['rejected']} rejected")
+    for item in result["proposals"]:
+        regions = ", ".join(item["regions"][:6]) + (" …" if len(item["regions"]) > 6 else "")
+        lines.append(f"{item['created_at']} {item['level']:7}{item['reason']:10} {item['rule']}: {regions}")
+    lines.append(f"{len(result['transitions'])} transitions, {len(result['proposals'])} proposals")
+    lines.append(f"{result['seconds']} s, {result['times_real_time']} times real time, in {result['home']}")
+    return "\n".join(lines)
+
+
+def add_arguments(commands: Any) -> None:
+    """Add the commands of this module to the command line."""
+    replay = commands.add_parser("replay", help="play a scenario through the live code, into a home of its own")
+    replay.add_argument("scenario", help="a zip, a folder of sources, or the name of one that comes with the house")
+    replay.add_argument("--speed", type=_speed, default=0.0, metavar="N", help="1 to 3600; 0: as fast as possible")
+    replay.add_argument("--until", metavar="TIME")
+    replay.add_argument("--home", type=Path, metavar="DIR", help="an empty folder, or that of a replay under way")
+    replay.add_argument("--resume", action="store_true", help="go on with a replay that was interrupted")
+    replay.add_argument("--json", action="store_true")
+    record = commands.add_parser("record", help="make a scenario of what was received")
+    record.add_argument("--from", dest="begin", required=True, metavar="TIME")
+    record.add_argument("--to", dest="end", required=True, metavar="TIME")
+    record.add_argument(
+        "--lead", default="1 d", metavar="DURATION", help="how much before it, to warm up; 0 for none"
+    )
+    record.add_argument("--name", default="recorded")
+    record.add_argument("--out", type=Path, required=True, metavar="FILE")
+    record.add_argument("--json", action="store_true")
+    scenario = commands.add_parser("scenario", help="scenarios").add_subparsers(dest="action", required=True)
+    build = scenario.add_parser("build", help="make the zip of a folder of sources")
+    build.add_argument("scenario")
+    build.add_argument("--out", type=Path, required=True, metavar="FILE")
+    build.add_argument("--json", action="store_true")
+
+
+def main(options: argparse.Namespace, settings: Settings) -> int:
+    """Carry out one command of this module."""
+    if options.command == "scenario":
+        return _build(options)
+    if options.command == "record":
+        return _record(options, settings)
+    return run_replay(
+        settings, options.scenario, home=options.home, speed=options.speed, until=_time("--until", options.until),
+        resume=options.resume, as_json=options.json, stopped=_until_stopped().is_set,
+    )  # fmt: skip
+
+
+def _record(options: argparse.Namespace, settings: Settings) -> int:
+    from alerts.record import Span, record
+    from data.store.engine import open_store
+    from data.store.migrate import migrate
+
+    begin, end = _time("--from", options.begin), _time("--to", options.end)
+    assert begin is not None and end is not None
+    if end <= begin:
+        raise ConfigError(["--to: after --from"])
+    try:
+        lead = timedelta() if options.lead == "0" else parse_duration(options.lead)
+    except ValueError as error:
+        raise ConfigError([f"--lead: {error}"]) from error
+    store = open_store(settings.url)
+    try:
+        store.wait_ready()
+        migrate(store)
+        span = Span(warm_from=begin - lead, begin=begin, end=end)
+        facts = record(store, settings, span, options.name, options.out)
+    finally:
+        store.close()
+    told_of = f"{facts['runs']} runs with {facts['payloads']} payloads and {facts['looks']} looks in {options.out}"
+    print(json.dumps({**facts, "out": str(options.out)}) if options.json else told_of)
+    return 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    from alerts.scenario import read_scenario
+
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    made = read_scenario(find_scenario(options.scenario, options.out))
+    facts = {"out": str(options.out), "deliveries": len(made.deliveries), "digest": made.digest}
+    print(json.dumps(facts) if options.json else f"{facts['deliveries']} deliveries in {options.out}")
+    return 0
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if speed != 0 and not 0 < speed <= 3600:
+        raise argparse.ArgumentTypeError("0, or above 0 and at most 3600")
+    return speed
+
+
+def _time(name: str, text: str | None) -> datetime | None:
+    try:
+        return parse_time(text) if text else None
+    except ValueError as error:
+        raise ConfigError([f"{name}: {error}"]) from error
+
+
+def _until_stopped() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
