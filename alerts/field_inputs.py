@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from alerts.rule import Branch, RuleInput
+from data.derived import derived_of, is_made
 from data.errors import RuleError
 from data.regions import RegionIndex
 from data.store.fields import find_steps, open_step
@@ -22,7 +23,6 @@ from data.units import factor_offset
 from layers.amounts import EDGE, ROUNDING_MM, amounts_of, cover, difference, tile
 from layers.stations import RegionNumbers
 
-DERIVED = "derived"  # source of steps computed here
 columns = field_step.c
 LONGEST_STEP_S = 86400.0  # steps of amounts up to a day are looked for around a window
 
@@ -63,8 +63,9 @@ def _read(item: RuleInput, branch: Branch) -> sa.ColumnElement[bool]:
     A rule sums what the providers gave: of overlapping sums it would find fewer that fit a window with a gap. The
     last step of former days counts as well: its grid is still watched, and has fallen silent.
     """
-    given = sa.or_(columns.source != DERIVED, columns.accumulation_s == 0)
-    fed = columns.source.in_(item.feeds) if item.feeds else given
+    fed = sa.or_(sa.not_(is_made(columns.source)), columns.accumulation_s == 0)
+    if item.feeds:
+        fed = sa.and_(fed, columns.source.in_([*item.feeds, *map(derived_of, item.feeds)]))
     return fed if branch == "forecast" else sa.and_(fed, columns.forecast == sa.literal(False))
 
 

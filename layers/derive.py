@@ -1,7 +1,8 @@
 """The job that keeps derived steps up to date: after ingest, a bounded amount at a time, each once for its inputs.
 
-Results are stored as steps of the source `derived`, so tiles, the time slider, region statistics and rules take them
-as they take any other. Inputs that do not serve give no step, with the reason in the table `derivation`.
+Results are stored as steps of a source of their own (`derived:<source>`), so tiles, the time slider, region
+statistics and rules take them as they take any other. Inputs that do not serve give no step, with the reason in the
+table `derivation`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from data.derived import derived_of, is_made
 from data.errors import LayerError, StoreError
 from data.model import FieldStep
 from data.store.engine import Store
@@ -25,7 +27,6 @@ from data.store.tables import derivation, field_step
 from layers.derivation import Derivation, Inputs, within_range
 from layers.derive_plan import Branch, Job, branches, plan
 
-SOURCE = "derived"
 BATCH = 8  # steps a call
 COLUMNS = (
     "id", "source", "quantity", "run_at", "valid_at", "forecast", "accumulation_s", "unit", "grid", "store", "west",
@@ -83,8 +84,7 @@ class Deriver:
                 return
             rows = _read_rows(connection, _quantities(self.derivations), now)
             done = {_identity(row): row for row in connection.execute(sa.select(derivation))}
-        origin = {step: row.source for row in done.values() for step in row.step_ids.values()}
-        self._branches = branches(rows, origin, SOURCE, self._branches)
+        self._branches = branches(rows, self._branches)
         jobs = list(plan(self.derivations, self._branches, now))
         self._jobs = in_order([job for job in jobs if not _is_done(job, done.get(job.identity))])
         self._seen, self._moved = seen, False
@@ -103,7 +103,7 @@ class Deriver:
             note = f"the formula failed: {type(error).__name__}: {error}"
             log.exception("%s at %s failed", job.derivation.name, job.valid_at.isoformat())
         sink = FieldSink()
-        context = PutContext(source=SOURCE, payload_id=0, received_at=now, home=self.home)
+        context = PutContext(source=derived_of(job.source), payload_id=0, received_at=now, home=self.home)
         prepared = sink.prepare(context, steps)
         with self.store.write(epoch=epoch) as connection:
             if not _still_there(connection, job):
@@ -175,7 +175,7 @@ def _newest(connection: sa.Connection) -> object:
     """What changes whenever a provider's step is stored, corrected or let go of: ids are made of what steps hold."""
     ids = field_step.c.id
     query = sa.select(sa.func.count(), sa.func.sum(sa.cast(ids % 2**31, sa.BigInteger)))
-    return tuple(connection.execute(query.where(field_step.c.source != SOURCE)).one())
+    return tuple(connection.execute(query.where(sa.not_(is_made(field_step.c.source)))).one())
 
 
 def _quantities(derivations: Iterable[Derivation]) -> set[str]:
@@ -231,9 +231,7 @@ def _record(connection: sa.Connection, job: Job, step_ids: Mapping[str, int], no
     former = connection.execute(sa.select(derivation.c.step_ids).where(here)).scalar_one_or_none() or {}
     gone = set(former.values()) - set(step_ids.values())
     if gone:
-        connection.execute(
-            field_step.delete().where(field_step.c.id.in_(sorted(gone)), field_step.c.source == SOURCE)
-        )
+        connection.execute(field_step.delete().where(field_step.c.id.in_(sorted(gone)), is_made(field_step.c.source)))
     connection.execute(derivation.delete().where(here))
     identity = dict(zip(IDENTITY, job.identity, strict=True))
     connection.execute(

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from data.derived import is_derived, origin_of
 from layers.amounts import EDGE, Chains, amounts_of
 from layers.derivation import Derivation, Need, Part
 
@@ -33,11 +34,6 @@ class Job:
     @property
     def identity(self) -> tuple[str, str, str, datetime, datetime]:
         return self.derivation.name, self.source, self.grid, self.run_at, self.valid_at
-
-    @property
-    def output(self) -> tuple[str, str, datetime, datetime]:
-        """What the archive knows the step by: two sources on one grid would meet here."""
-        return self.derivation.name, self.grid, self.run_at, self.valid_at
 
     @property
     def inputs(self) -> dict[str, list[int]]:
@@ -143,28 +139,22 @@ class Branch:
         return any((spec.quantity, at, seconds) in self._own for spec in derivation.specs)
 
 
-def branches(
-    rows: Iterable[Any], origin: Mapping[int, str], derived: str, former: Iterable[Branch] = ()
-) -> list[Branch]:
+def branches(rows: Iterable[Any], former: Iterable[Branch] = ()) -> list[Branch]:
     """Branches of stored steps.
 
     Parameters
     ----------
     rows : iterable of field_step rows
-    origin : mapping
-        Id of a derived step -> the source that it was made of. Derived amounts are left out: sums are always made of
-        what the sources gave.
-    derived : str
-        The source of derived steps.
+        Derived amounts are left out: sums are always made of what the sources gave.
     former : iterable of Branch
         Those of the plan before: one that holds the same steps is taken again, with what was found in it.
     """
     found: dict[tuple[str, str, datetime | None], Branch] = {}
     for row in rows:
-        made = row.source == derived
-        if made and (row.accumulation_s or row.id not in origin):
+        made = is_derived(row.source)
+        if made and row.accumulation_s:
             continue
-        source = origin[row.id] if made else row.source
+        source = origin_of(row.source)
         run_at = row.run_at if row.forecast else None
         branch = found.setdefault((source, row.grid, run_at), Branch(source, row.grid, run_at))
         branch.add(row, made=made)
@@ -174,19 +164,14 @@ def branches(
 
 
 def plan(derivations: Sequence[Derivation], found: Sequence[Branch], now: datetime) -> Iterator[Job]:
-    """Every job whose needs are met, each output once.
-
-    Where two sources share a grid, a run and a time, the one whose key comes first is taken.
-    """
-    seen: set[tuple[str, str, datetime, datetime]] = set()
+    """Every job whose needs are met."""
     for derivation in derivations:
         for branch in found:
             if branch.run_at is not None and derivation.observed_only:
                 continue
             for at in _times(derivation, branch, now):
                 job = _job(derivation, branch, at, found)
-                if job is not None and job.output not in seen:
-                    seen.add(job.output)
+                if job is not None:
                     yield job
 
 

@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from data.clock import iso
+from data.derived import is_derived, origin_of
 from layers.fields import FIELDS, sampling_of, spec_for
 from layers.layer import Ramp
 from layers.ramps import legend, ramp_for
@@ -16,7 +17,6 @@ from layers.ramps import legend, ramp_for
 if TYPE_CHECKING:
     from data.store.field_series import Run, Series
 
-DERIVED = "derived"
 LATE_STEPS = 3  # so many usual distances without a new step: the newest no longer stands for the present
 LEAST_LATE = timedelta(hours=1)
 MOST_GAPS = 400
@@ -52,10 +52,10 @@ def describe_series(
     late = stale_after or (max(LATE_STEPS * every, LEAST_LATE) if every else None)
     return {
         "key": str(key), "quantity": key.quantity, "title": spec.title, "unit": series.unit, "status": spec.status,
-        "ramp": legend(ramp, series.unit), "source": key.source, "accumulation_s": key.accumulation_s,
+        "ramp": legend(ramp, series.unit), "source": origin_of(key.source), "accumulation_s": key.accumulation_s,
         "forecast": series.forecast, "bounds": list(series.bounds),
         "sampling": sampling_of(steps[-1], ramp) if steps else "nearest",
-        "derived": key.source == DERIVED, "citation": spec.reference, "max_zoom": deepest,
+        "derived": is_derived(key.source), "citation": _citation(steps) or spec.reference, "max_zoom": deepest,
         "first_at": iso(series.first_at), "last_at": iso(series.last_at), "received_at": iso(series.received_at),
         "late_after_s": None if late is None else int(late.total_seconds()),
         "more_before": max(series.count - len(steps), 0),
@@ -68,6 +68,11 @@ def describe_series(
             for run in runs
         ],
     }  # fmt: skip
+
+
+def _citation(steps: Sequence[Any]) -> str:
+    """Where the newest step says by which method it was made."""
+    return str(steps[-1].attributes.get("citation", "")) if steps else ""
 
 
 def describe_step(row: Any) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from dash import ClientsideFunction, Dash, Input, Output, State, html
 
 from access.guard import needs
+from data.derived import is_derived, origin_of
 from data.store.field_series import Series, list_series
 from data.store.tables import dataset
 from data.text import Translate, translator
-from layers.field_list import DERIVED
 from layers.fields import FIELDS, spec_for
 from pages import _field_tools
 from pages._context import Context
@@ -59,12 +59,17 @@ def drawer(t: Translate) -> list[Any]:
     ]  # fmt: skip
 
 
+def source_word(source: str, t: Translate) -> str:
+    """A source as pages name it."""
+    return t("computed from {source}").format(source=origin_of(source)) if is_derived(source) else source
+
+
 def field_options(series: Sequence[Series], t: Translate) -> list[dict[str, Any]]:
     """Series for a list of choices, by quantity; each with its window and source, and whether it is derived."""
     groups: dict[str, list[dict[str, str]]] = {}
     for one in sorted(series, key=lambda one: (one.key.quantity not in FIELDS, one.key)):
         group = t(spec_for(one.key.quantity, one.unit, one.title).title)
-        facts = [group, window(one.key.accumulation_s), t("derived") if one.key.source == DERIVED else one.key.source]
+        facts = [group, window(one.key.accumulation_s), source_word(one.key.source, t)]
         facts.append(t("forecast") if one.forecast else "")
         groups.setdefault(group, []).append({"value": str(one.key), "label": " · ".join(filter(None, facts))})
     return [{"group": group, "items": items} for group, items in groups.items()]

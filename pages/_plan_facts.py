@@ -13,8 +13,9 @@ from data.store.field_series import Series
 from data.text import Translate
 from layers.fields import spec_for
 from pages._context import Context
+from pages._layers import source_word
 from pages._plan_values import Answer
-from pages._plan_words import kind_words, series_word, source_word, statistic_title
+from pages._plan_words import kind_words, series_word, statistic_title
 from pages._times import living_age, local
 
 

@@ -17,8 +17,9 @@ from layers.fields import spec_for
 from layers.ramps import RAMPS
 from layers.regions import from_bytes
 from pages._context import Context
+from pages._layers import source_word
 from pages._plan_values import Answer, Question, ValueReader
-from pages._plan_words import source_word, statistic_title
+from pages._plan_words import statistic_title
 from pages._times import local
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from data.derived import is_derived
 from data.regions import KINDS, RegionIndex
 from data.store.changes import read_versions
 from data.store.field_series import Series, SeriesKey, best_steps, key_of, list_series
@@ -153,7 +154,7 @@ def pick(series: Sequence[Series], key: str) -> Series | None:
 
 
 def _freshness(one: Series) -> tuple[bool, bool, datetime]:
-    return not SLOW.search(one.key.quantity), one.key.source != "derived", one.received_at
+    return not SLOW.search(one.key.quantity), not is_derived(one.key.source), one.received_at
 
 
 def last_received(context: Context) -> datetime | None:

@@ -7,6 +7,7 @@ import math
 from data.store.field_series import Series
 from data.text import Translate
 from layers.fields import spec_for
+from pages._layers import source_word
 from pages._plan_values import LIMITED
 
 
@@ -56,11 +57,6 @@ def series_word(series: Series, t: Translate) -> str:
     if series.key.accumulation_s:
         word += t(", ") + t("{n} h").format(n=f"{series.key.accumulation_s / 3600:g}")
     return f"{word} · {source_word(series.key.source, t)}"
-
-
-def source_word(source: str, t: Translate) -> str:
-    """A source as the page names it."""
-    return t("computed here") if source == "derived" else source
 
 
 def number(value: float | None, digits: int = 4) -> str:

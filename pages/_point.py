@@ -14,12 +14,11 @@ from access.people import current
 from data.store.field_series import SeriesKey, best_steps
 from data.store.fields import find_step
 from data.text import Translate
-from layers.field_list import DERIVED
 from layers.field_point import PointHistory, PointStep, read_point
 from layers.fields import spec_for
 from pages._chart import graph
 from pages._context import Context
-from pages._layers import window
+from pages._layers import source_word, window
 from pages._times import age, local
 from pages._why import head
 
@@ -89,7 +88,7 @@ def _where(history: PointHistory, lon: float, lat: float, t: Translate, source: 
     """The place, its cell and where the numbers come from."""
     west, south, east, north = (f"{edge:.4g}" for edge in history.cell)
     cell = t("Cell {west} to {east}, {south} to {north}").format(west=west, east=east, south=south, north=north)
-    origin = t("derived") if source == DERIVED else t("Source: {source}").format(source=source)
+    origin = t("Source: {source}").format(source=source_word(source, t))
     return f"{lat:.3f}, {lon:.3f} · {cell} · {origin}"
 
 

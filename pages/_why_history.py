@@ -10,11 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from alerts.why import Reading, RuleWhy
+from data.derived import derived_of
 from data.model import Level, Quality
 from data.store.field_series import SeriesKey, find_series, key_of
 from data.store.fields import find_step
 from data.units import factor_offset
-from layers.derive import SOURCE
 from layers.region_history import read_history
 from pages._context import Context
 
@@ -48,7 +48,9 @@ def field_history(
         keys = [own]
         if reading.accumulate == "sum":
             window = int(reading.window_s)
-            sums = [SeriesKey(source, own.quantity, window, own.grid) for source in (own.source, SOURCE)]
+            sums = [
+                SeriesKey(source, own.quantity, window, own.grid) for source in (own.source, derived_of(own.source))
+            ]
             keys = [key for key in sums if find_series(connection, key)] + keys
     key = keys[0]
     settings = context.settings

@@ -39,7 +39,7 @@ function pairs(/** @type {Series} */ eastward, /** @type {Series} */ northward) 
 
 /** Whether a wind is the shown series' own: of its source or, where that is derived, of its grid. */
 export function isOwn(/** @type {Series} */ wind, /** @type {Series} */ shown) {
-  return gridOf(wind) === gridOf(shown) && (wind.source === shown.source || shown.derived);
+  return gridOf(wind) === gridOf(shown) && (wind.source === shown.source);
 }
 
 /** The winds that suit a series, best first: its own, then of its level, then of any. */

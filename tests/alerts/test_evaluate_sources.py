@@ -313,7 +313,7 @@ def test_sums_made_here_do_not_crowd_out_what_the_provider_gave(
     hourly = [now - hour * HOUR for hour in range(24)]
     put_rows(hourly, run_at=None)
     for place in range(300):
-        put_rows(hourly, source="derived", grid=f"g{place}", accumulation_s=10_800, run_at=None)
+        put_rows(hourly, source="derived:grid_files", grid=f"g{place}", accumulation_s=10_800, run_at=None)
     with store.read() as connection:
         rows = read_steps(connection, rain_of(24), "observed", now)
     assert [(row.source, row.valid_at) for row in rows] == [("grid_files", at) for at in hourly]

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from data.derived import is_made
 from data.errors import StaleLeader
 from data.store.engine import Store, open_store
 from data.store.fields import FieldSink, open_step, trim
@@ -53,7 +54,7 @@ def work_off(deriver: Deriver, now: datetime) -> int:
 def derived(store: Store, home: Path, quantity: str, accumulation_s: int = 0) -> dict[datetime, Any]:
     """Valid time -> values of the derived steps of a quantity."""
     with store.read() as connection:
-        query = sa.select(table).where(table.c.source == "derived", table.c.quantity == quantity)
+        query = sa.select(table).where(is_made(table.c.source), table.c.quantity == quantity)
         rows = connection.execute(query.where(table.c.accumulation_s == accumulation_s)).all()
     return {row.valid_at: SimpleNamespace(row=row, values=open_step(home, row).values) for row in rows}
 
@@ -100,7 +101,7 @@ def test_forecast_totals_are_taken_apart_within_their_run(store: Store, home: Pa
     put(store, home, *steps, *older, field_step(50.0, run), received_at=now, source="model")
     work_off(Deriver(store, home, only("precipitation_1h", "precipitation_3h")), now)
     with store.read() as connection:
-        rows = connection.execute(sa.select(table).where(table.c.source == "derived", table.c.run_at == run)).all()
+        rows = connection.execute(sa.select(table).where(is_made(table.c.source), table.c.run_at == run)).all()
     by_lead = {(row.accumulation_s // 3600, (row.valid_at - run) // HOUR): row for row in rows}
     assert set(by_lead) == {(1, h) for h in range(2, 8)} | {(3, h) for h in range(4, 8)}
     assert all(row.forecast for row in rows)
@@ -302,14 +303,15 @@ def test_a_formula_that_fails_is_told_and_does_not_stop_the_others(
     assert "heat_index at" in caplog.text
 
 
-def test_two_sources_on_one_grid_do_not_alternate(store: Store, home: Path, now: datetime) -> None:
+def test_two_sources_on_one_grid_have_series_of_their_own(store: Store, home: Path, now: datetime) -> None:
     for source, value in (("beta", 2.0), ("alpha", 1.0)):
         steps = (field_step(value, now - h * HOUR) for h in range(3))
         put(store, home, *steps, received_at=now, source=source)
-    deriver = Deriver(store, home, only("precipitation_3h"))
-    assert work_off(deriver, now) == 1
-    (step,) = derived(store, home, "precipitation", 10800).values()
-    assert step.row.attributes["of"] == "alpha" and (step.values == 3.0).all()
+    assert work_off(Deriver(store, home, only("precipitation_3h")), now) == 2
+    with store.read() as connection:
+        rows = connection.execute(sa.select(table).where(is_made(table.c.source)).order_by(table.c.source)).all()
+    assert [row.source for row in rows] == ["derived:alpha", "derived:beta"]
+    assert [float(open_step(home, row).values.max()) for row in rows] == [3.0, 6.0]
 
 
 def test_what_is_known_of_steps_that_are_gone_is_forgotten(store: Store, home: Path, now: datetime) -> None:
@@ -336,7 +338,7 @@ def test_a_leader_that_was_replaced_stores_nothing(store: Store, home: Path, now
     with pytest.raises(StaleLeader):
         Deriver(store, home, DERIVED).work(now, epoch=4)
     with store.read() as connection:
-        assert connection.execute(sa.select(table.c.id).where(table.c.source == "derived")).all() == []
+        assert connection.execute(sa.select(table.c.id).where(is_made(table.c.source))).all() == []
 
 
 def amount(end: datetime, hours: int, **changes: Any) -> Any:
