@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 import yaml
+from sqlalchemy.engine import Connection
 
 import rehearsal
 from alerts.scenario import Scenario, read_scenario, stamp, write_scenario
@@ -26,8 +26,8 @@ FEED = {
 }  # fmt: skip
 HEAD = {
     "name": "storm", "title": {"en": "Storm", "zh": "暴雨"}, "from": iso(BEGIN),
-    "to": iso(BEGIN + timedelta(hours=HOURS)), "status": "reconstruction", "about": {"en": "Made up.", "zh": "虚构。"},
-    "rules": ["cma/rainstorm.yaml"],
+    "to": iso(BEGIN + timedelta(hours=HOURS)), "status": "reconstruction",
+    "about": {"en": "Made up.", "zh": "虚构。"}, "rules": ["cma/rainstorm.yaml"],
 }  # fmt: skip
 STATIONS = (("s1", 100.5, 1.0), ("s2", 101.5, 0.6), ("s3", 102.5, 0.3))
 
@@ -84,14 +84,11 @@ def final_state(home: Path) -> dict[str, list[tuple[Any, ...]]]:
     )
     store = open_store(f"sqlite:///{home / 'tocsin.db'}")
     with store.read() as connection:
-        found = {
-            table.name: sorted((tuple(row) for row in connection.execute(sa.select(*[table.c[name] for name in names]))),
-                               key=repr)
-            for table, names in wanted
-        }  # fmt: skip
+        found = {table.name: _rows(connection, table, names) for table, names in wanted}
     store.close()
     return found
 
 
-def moved(settings: Settings, home: Path) -> Settings:
-    return replace(settings, home=home)
+def _rows(connection: Connection, table: sa.Table, names: Sequence[str]) -> list[tuple[Any, ...]]:
+    rows = connection.execute(sa.select(*[table.c[name] for name in names]))
+    return sorted((tuple(row) for row in rows), key=repr)
