@@ -134,7 +134,7 @@ class Gatherer:
             for item in rule.inputs.values():
                 if item.source == "stations" and item.quantity == quantity:
                     age = rule.max_age if item.max_age is None else item.max_age
-                    reach = max(reach, item.reach_s + item.interval + age)
+                    reach = max(reach, item.memory_s + age)
         return timedelta(seconds=reach)
 
 

@@ -156,6 +156,11 @@ class RuleInput(Part):
         repeated = (self.over.times - 1) * self.over.every if self.over else 0.0
         return self.window + repeated
 
+    @property
+    def memory_s(self) -> float:
+        """How far before its newest reading a station is looked at [s]."""
+        return max(self.reach_s, self.frozen_after or 0.0) + self.interval
+
 
 class Condition(Part):
     """Either one input against its two values, or several conditions joined by `all` or `any`."""

@@ -28,6 +28,7 @@ from layers.stations import (
     StationValues,
     Window,
     last_words,
+    newest_at,
     over_stations,
     over_window,
 )
@@ -67,6 +68,8 @@ def station_numbers(
     """The numbers of a rule's regions, what stations said last that fell silent after `since`, and the names that
     `behind` points into."""
     values = over_window(network.readings, window_of(item))
+    if item.frozen_after is not None:
+        values = silence_frozen(values, network.readings, item.frozen_after, fresh_after)
     part = np.ones(len(network.ids), dtype=np.bool_)
     if item.feeds:
         part &= np.isin(network.sources, item.feeds)
@@ -81,6 +84,37 @@ def station_numbers(
     numbers = over_stations(values, region, len(rids), spatial, fresh_after=fresh_after)
     silent = last_words(values, region, spatial, fresh_after=fresh_after, since=since)
     return numbers, silent, network.names
+
+
+def silence_frozen(
+    values: StationValues, readings: Readings, frozen_after_s: float, fresh_after: float
+) -> StationValues:
+    """Take stations whose reading has stood still for too long for silent since it last moved.
+
+    Parameters
+    ----------
+    values : StationValues
+        Of the stations, by their readings.
+    readings : Readings
+        As far back as `frozen_after_s` at least.
+    frozen_after_s : float
+        How long a living instrument may repeat a number [s].
+    fresh_after : float
+        What is older counts as silent [s since 1970 UTC]; so does a frozen station, however lately it moved.
+
+    Notes
+    -----
+    A station with one reading, or none before the last `frozen_after_s`, cannot be told from a living one.
+    """
+    moved = np.ones(len(readings.at), dtype=np.bool_)
+    moved[1:] = (readings.station[1:] != readings.station[:-1]) | (readings.value[1:] != readings.value[:-1])
+    since = np.full(readings.stations, np.nan)
+    since[readings.station[moved]] = readings.at[moved]
+    frozen = newest_at(readings) - since >= frozen_after_s
+    silent_since = np.minimum(since, np.nextafter(fresh_after, -np.inf))
+    return StationValues(
+        value=values.value, observed_at=np.where(frozen, silent_since, values.observed_at), coverage=values.coverage
+    )  # fmt: skip
 
 
 def window_of(item: RuleInput) -> Window:
