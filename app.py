@@ -205,6 +205,9 @@ def parser() -> argparse.ArgumentParser:
     import rehearsal
 
     rehearsal.add_arguments(commands)
+    import proving
+
+    proving.add_arguments(commands)
     audit = commands.add_parser("audit", help="the audit chain").add_subparsers(dest="action", required=True)
     audit.add_parser("verify", help="check the hash chain").add_argument("--json", action="store_true")
     return top
@@ -242,6 +245,10 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             import rehearsal
 
             return rehearsal.main(options, settings)
+        case "backtest" | "truth":
+            import proving
+
+            return proving.main(options, settings)
         case "user":
             from access.command import main as user_main
 

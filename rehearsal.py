@@ -79,7 +79,7 @@ def rules_of(settings: Settings, scenario: Scenario) -> tuple[PackRule, ...]:
 
 
 @dataclass
-class _Carrier:
+class Carrier:
     """Takes the payloads of deliveries out of the zip and stores them as the live runner does."""
 
     settings: Settings
@@ -134,7 +134,7 @@ def replayer(settings: Settings, scenario: Scenario, stopped: Callable[[], bool]
         prepare_states(store, build_sources(settings), configured_feeds(settings), leadership.epoch, begin)
         yield Replayer(
             held=store, home=settings.home, base_dir=settings.base_dir, scenario=scenario, rules=rules,
-            deliver=_Carrier(settings, store, scenario), epoch=leadership.epoch, works=_works(settings, store),
+            deliver=Carrier(settings, store, scenario), epoch=leadership.epoch, works=works_of(settings, store),
             stopped=stopped, told=_teller(scenario),
         )  # fmt: skip
     finally:
@@ -142,7 +142,7 @@ def replayer(settings: Settings, scenario: Scenario, stopped: Callable[[], bool]
         store.close()
 
 
-def _works(settings: Settings, store: HeldStore) -> Sequence[Callable[[datetime, int], int]]:
+def works_of(settings: Settings, store: HeldStore) -> Sequence[Callable[[datetime, int], int]]:
     from layers.derivations import switched_on
     from layers.derive import Deriver
     from layers.region_history import Histories

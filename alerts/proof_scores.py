@@ -29,6 +29,7 @@ WEEK = timedelta(days=7)
 NO_TRUTH = "no truth was given"
 NONE_OF_HAZARD = "the truth has no event of this hazard in this time and these regions"
 NO_LEVELS = "the truth gives no levels"
+NOT_MEASURED = "nothing of what the rule looks at is in the history"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ def rule_report(
     events = _events_of(rule, present, rids, asked)
     lowest = rule.scale()[0]
     whole = match(list(present.in_force(lowest)), [happening for _, happening in events], asked.match)
-    why = _why_no_scores(asked.truth, events)
+    why = _why_no_scores(present, asked.truth, events)
     return {
         "rule": rule.key, "version": rule.version, "digest": rule.digest, "hazard": rule.hazard,
         "title": rule.title.model_dump(), "authority": rule.authority.model_dump(),
@@ -111,7 +112,9 @@ def _events_of(rule: Rule, trial: Trial, rids: NDArray[np.int32], asked: Asked) 
     return happenings(inside, asked.index, rids)
 
 
-def _why_no_scores(truth: Truth | None, events: Known) -> str:
+def _why_no_scores(trial: Trial, truth: Truth | None, events: Known) -> str:
+    if not (trial.watched_s > 0).any():
+        return NOT_MEASURED
     return NO_TRUTH if truth is None else "" if events else NONE_OF_HAZARD
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from data.clock import parse_time
 from data.text import Translate, translator
 from pages import _report_figures as pictures
 from pages._chart import CONFIG
-from pages._report_words import about_input, headline, length, remarks, score_names, score_text
+from pages._report_words import about_input, headline, issued_words, length, remarks, score_names, score_text
+from pages._times import local
 
 SHOWN = ("pod", "far", "csi", "pod_pew", "lead_warned_s", "lead_all_s")
 OF_DAYS = ("bias", "gss", "hss", "pss", "pofd")
@@ -61,15 +64,17 @@ def score_rows(block: Mapping[str, Any], t: Translate) -> list[tuple[str, str]]:
     return rows
 
 
-def page(report: Mapping[str, Any], lang: str, *, base_dir: Path | None = None) -> str:
-    """The whole report as one HTML file, scripts inside, nothing fetched."""
+def page(report: Mapping[str, Any], lang: str, *, base_dir: Path | None = None, zone: ZoneInfo | None = None) -> str:
+    """The whole report as one HTML file, scripts inside, nothing fetched; times are in `zone`, else in UTC."""
     from plotly.offline import get_plotlyjs
 
     t = translator(lang)
     title = t("Rules tried on the past")
-    parts = [f"<h1>{_safe(title)}</h1>", *(f'<p class="dim">{_safe(text)}</p>' for text in about_input(report, t))]
-    for number, block in enumerate(report["rules"]):
-        parts += _section(report, number, block, t, lang, base_dir)
+    there = zone or ZoneInfo("UTC")
+    said = [*about_input(report, t, there), *issued_words(report, t)]
+    parts = [f"<h1>{_safe(title)}</h1>", *(f'<p class="dim">{_safe(text)}</p>' for text in said)]
+    for number in range(len(report["rules"])):
+        parts += _section(report, number, lang, base_dir, there)
     language = "zh-Hans" if lang == "zh" else "en"
     return (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
@@ -78,26 +83,25 @@ def page(report: Mapping[str, Any], lang: str, *, base_dir: Path | None = None) 
     )
 
 
-def _section(
-    report: Mapping[str, Any], number: int, block: Mapping[str, Any], t: Translate, lang: str, base_dir: Path | None
-) -> list[str]:
+def _section(report: Mapping[str, Any], number: int, lang: str, base_dir: Path | None, zone: ZoneInfo) -> list[str]:
+    t, block = translator(lang), report["rules"][number]
     said = sentences(report, lang, rule=number)
     parts = [
         f"<h2>{_safe(block['title'][lang if lang in block['title'] else 'en'])}</h2>",
         f'<p class="lead">{_safe(said[0])}</p>',
         f"<ul>{''.join(f'<li>{_safe(text)}</li>' for text in said[1:])}</ul>",
-        f'<div class="charts">{"".join(_charts(report, number, lang, base_dir))}</div>',
+        *_charts(report, number, lang, base_dir),
         _table([t("Score"), t("Value")], score_rows(block, t)),
     ]
     if block["events"]:
-        parts += [f"<h3>{_safe(t('Events'))}</h3>", _table(*_events(block, t))]
+        parts += [f"<h3>{_safe(t('Events'))}</h3>", _table(*_events(block, t, zone))]
     facts = t("Rule {rule}, version {version}, digest {digest}; {n} evaluations.").format(
         rule=block["rule"], version=block["version"], digest=block["digest"], n=block["evaluations"]
     )
     return [*parts, f'<p class="dim"><code>{_safe(facts)}</code></p>']
 
 
-def _events(block: Mapping[str, Any], t: Translate) -> tuple[list[str], list[tuple[str, ...]]]:
+def _events(block: Mapping[str, Any], t: Translate, zone: ZoneInfo) -> tuple[list[str], list[tuple[str, ...]]]:
     head = [t("Place"), t("From"), t("To"), t("Level"), t("Outcome"), t("Source")]
     status = {"observed": t("observed"), "reconstruction": t("reconstruction")}
     rows = []
@@ -110,24 +114,24 @@ def _events(block: Mapping[str, Any], t: Translate) -> tuple[list[str], list[tup
         else:
             outcome = t("warned of after it had begun")
         source = f"{event['source']} ({status[event['status']]})".strip()
-        rows.append((place, event["start"], event["end"], t(event["level"]), outcome, source))
+        level = "–" if event["level"] == "none" else t(event["level"])
+        times = [local(parse_time(event[name]), zone) for name in ("start", "end")]
+        rows.append((place, *times, level, outcome, source))
     return head, rows
 
 
 def _charts(report: Mapping[str, Any], number: int, lang: str, base_dir: Path | None) -> list[str]:
     config = json.dumps(CONFIG | {"responsive": True})
-    parts = []
+    boxes, scripts = [], []  # every box is there before any is drawn, so that each knows its width
     for place, figure in enumerate(figures(report, lang, rule=number, base_dir=base_dir)):
         name = f"chart-{number}-{place}"
         body = json.dumps(figure, ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
-        parts.append(
-            f'<div class="chart" id="{name}"></div><script>{{const f={body};'
-            f'Plotly.newPlot("{name}",f.data,f.layout,{config})}}</script>'
-        )
-    return parts
+        boxes.append(f'<div class="chart" id="{name}"></div>')
+        scripts.append(f'<script>{{const f={body};Plotly.newPlot("{name}",f.data,f.layout,{config})}}</script>')
+    return [f'<div class="charts">{"".join(boxes)}</div>', *scripts]
 
 
-def _table(head: list[str], rows: list[tuple[str, ...]]) -> str:
+def _table(head: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
     top = "".join(f"<th>{_safe(text)}</th>" for text in head)
     body = "".join("<tr>" + "".join(f"<td>{_safe(text)}</td>" for text in row) + "</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -59,7 +59,7 @@ def curve(block: Mapping[str, Any], t: Translate) -> dict[str, Any]:
     frame = layout(t("What another trigger would have done"), t("trigger, times the present one"), "")
     frame["xaxis"] |= {"type": "log", "tickvals": [0.5, 0.7, 1, 1.4, 2], "ticktext": ["½", "0.7", "1", "1.4", "2"]}
     frame["yaxis"] |= {"range": [0, 1.02]}
-    frame["yaxis2"] = {"overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False}
+    frame["yaxis2"] = {"overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False, "nticks": 5}
     frame["margin"]["r"] = 48
     frame["shapes"] = [
         {
@@ -88,7 +88,8 @@ def leads(block: Mapping[str, Any], t: Translate) -> dict[str, Any]:
     each = block["lead_s"]["each"]
     unit, word = (MINUTE, t("min")) if not each or max(each) < 6 * HOUR else (HOUR, t("h"))
     bars = {
-        "type": "histogram", "x": [value / unit for value in each], "nbinsx": 20, "name": t("events"),
+        "type": "histogram", "x": [value / unit for value in each], "name": t("events"),
+        "xbins": {"start": 0, "size": _bin(each, unit) / unit},
         "marker": {"color": HIT}, "hovertemplate": "%{x} " + word + ": %{y}<extra></extra>",
     }  # fmt: skip
     frame = layout(
@@ -108,6 +109,14 @@ def leads(block: Mapping[str, Any], t: Translate) -> dict[str, Any]:
              "xshift": 4, "yanchor": "top"}
         ]  # fmt: skip
     return {"data": [bars], "layout": frame}
+
+
+def _bin(leads_s: Sequence[float], unit: float) -> float:
+    """A round width of bars that makes about a dozen of them, and no less than five units [s]."""
+    wanted = max(leads_s, default=0.0) / 12.0
+    return next(
+        (width * unit for width in (5.0, 10.0, 15.0, 30.0, 60.0, 120.0) if width * unit >= wanted), 240.0 * unit
+    )
 
 
 def weeks(block: Mapping[str, Any], t: Translate) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from data.clock import parse_time
 from data.text import Translate
-from pages._times import span
+from pages._times import local, span
 
 FEW = 10  # events or warnings; below, the words say so
 
@@ -27,6 +29,9 @@ def reasons(t: Translate) -> dict[str, str]:
             "the truth has no event of this hazard in this time and these regions"
         ),
         "the truth gives no levels": t("the truth gives no levels"),
+        "nothing of what the rule looks at is in the history": t(
+            "nothing of what the rule looks at is in the history"
+        ),
     }
 
 
@@ -70,6 +75,8 @@ def length(seconds: float, t: Translate) -> str:
 def headline(block: Mapping[str, Any], t: Translate) -> str:
     """The one sentence: events, warned of, how far ahead; warnings, false."""
     found, lead = block["all"], block["lead_s"]
+    if block["unknown"]["regions_watched"] == 0:
+        return t("Nothing can be said: nothing of what the rule looks at is in the history.")
     if block["no_scores"]:
         reason = reasons(t).get(block["no_scores"], block["no_scores"])
         text = t("{n} warnings would have been proposed; whether rightly, nobody can tell: {reason}.")
@@ -93,13 +100,15 @@ def headline(block: Mapping[str, Any], t: Translate) -> str:
 
 def remarks(report: Mapping[str, Any], block: Mapping[str, Any], t: Translate) -> list[str]:
     """What must be known beside the headline: few cases, late ones, the unknown, the load on people."""
+    if block["unknown"]["regions_watched"] == 0:
+        return []
     found, lead, asked = block["all"], block["lead_s"], block["proposals"]
     said = []
     if not block["no_scores"] and (found["events"] < FEW or found["warnings"] < FEW):
         said.append(t("These are too few cases to rely on: with one more or less the scores would be others."))
     if lead["late"]:
         said.append(t("{n} events were warned of only after they had begun.").format(n=lead["late"]))
-    if lead["count"] > 1 and lead["median"]:
+    if lead["count"] >= FEW and lead["median"]:
         text = t("One in ten was warned of less than {low} ahead, and one in ten more than {high}.")
         said.append(text.format(low=length(lead["p10"], t), high=length(lead["p90"], t)))
     if asked["per_week"] is None:
@@ -116,9 +125,7 @@ def remarks(report: Mapping[str, Any], block: Mapping[str, Any], t: Translate) -
             )
         )
     share = block["unknown"]["share"]
-    if share is None:
-        said.append(t("Nothing of what the rule looks at was measured in its regions."))
-    else:
+    if share is not None:
         said.append(t("{share:.1%} of the watched time could not be told.").format(share=share))
     if block["failed"]:
         count = sum(block["failed"].values())
@@ -127,15 +134,14 @@ def remarks(report: Mapping[str, Any], block: Mapping[str, Any], t: Translate) -
     return said
 
 
-def about_input(report: Mapping[str, Any], t: Translate) -> list[str]:
+def about_input(report: Mapping[str, Any], t: Translate, zone: ZoneInfo) -> list[str]:
     """What the report stands on: the history, what was left out of it, and the truth."""
     history, truth = report["history"], report["truth"]
-    said = [
-        t("History {name}, {start} to {end}.").format(name=history["name"], start=history["from"], end=history["to"])
-    ]
+    start, end = (local(parse_time(history[name]), zone) for name in ("from", "to"))
+    said = [t("History {name}, {start} to {end}.").format(name=history["name"], start=start, end=end)]
     if history["rejected"]:
         said.append(t("{n} rows of the history could not be used.").format(n=len(history["rejected"])))
-    said += [f"{_first_upper(note_words(t).get(note, note))}." for note in history["notes"]]
+    said += [_sentence(note_words(t).get(note, note)) for note in history["notes"]]
     if truth is None:
         return said
     said.append(t("{n} true events, {r} of them reconstructed.").format(n=truth["events"], r=truth["reconstructed"]))
@@ -158,5 +164,23 @@ def note_words(t: Translate) -> dict[str, str]:
     }
 
 
-def _first_upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _sentence(text: str) -> str:
+    closed = text.rstrip().endswith((".", "。"))
+    return text[:1].upper() + text[1:] + ("" if closed else "。" if text[:1] > "\u3000" else ".")
+
+
+def issued_words(report: Mapping[str, Any], t: Translate) -> list[str]:
+    """How the signals that were really issued did by the same truth; nothing where there are none."""
+    found = report.get("issued")
+    if not found or not found["warnings"]:
+        return []
+    if found["false_alarms"] is None:
+        return [t("{n} signals were really issued in this time.").format(n=found["warnings"])]
+    text = t("Of the signals really issued, {n} in all, {false} met no event; of {events} events {hits} met one.")
+    told = text.format(
+        n=found["warnings"], false=found["false_alarms"], events=found["events"], hits=found["hits"]
+    )  # fmt: skip
+    lead = found["scores"]["lead_warned_s"]["value"]
+    if lead is None:
+        return [told]
+    return [told, t("In the mean they were {lead} ahead.").format(lead=length(lead, t))]
