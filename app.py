@@ -66,6 +66,7 @@ def run_engine(settings: Settings, stop: threading.Event) -> int:
     """Schedule, ingest and rules, while this process leads."""
     from alerts.evaluate import evaluate_all
     from alerts.pack import builtin_paths, read_paths
+    from alerts.running import RunningRules
     from data.store.snapshot import evaluation_picture
     from ingest import build_sources
     from ingest.schedule import Engine
@@ -74,10 +75,11 @@ def run_engine(settings: Settings, stop: threading.Event) -> int:
     rules, faults = read_paths((*builtin_paths(), *settings.rule_paths))
     for fault in faults:  # the other rules go on; the watchdog tells of these
         print(f"rule file: {fault}", file=sys.stderr, flush=True)
+    running = RunningRules(rules)
 
     def evaluate(now: datetime, epoch: int) -> None:
         with evaluation_picture(store, now, epoch=epoch) as picture:
-            evaluate_all(picture, settings.home, settings.base_dir, rules, now, epoch=epoch)
+            evaluate_all(picture, settings.home, settings.base_dir, running(picture), now, epoch=epoch)
 
     engine = Engine(
         settings,
@@ -109,6 +111,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     """Watch the engine from outside, and deliver what the operator must hear of."""
     from alerts.ledger import work
     from alerts.pack import builtin_paths, read_paths
+    from alerts.running import RunningRules
     from alerts.watchdog import find_causes, keep_notices, read_facts
     from alerts.webhook_channel import WebhookChannel
     from ingest.http import Http
@@ -118,15 +121,16 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     recipients = [("webhook", address) for address in settings.webhooks]
     worker = f"{os.uname().nodename}:{os.getpid()}"
     rules, found = read_paths((*builtin_paths(), *settings.rule_paths))
-    faults = [str(fault) for fault in found]
+    running, faults = RunningRules(rules), [str(fault) for fault in found]
     expected: dict[str, datetime] = {}  # rules that ought to run, and since when
     due = 0.0
     while not stop.is_set():
         now = utc_now()
         if now.timestamp() >= due:
-            today = {item.rule.key for item in rules if item.rule.enabled and item.rule.in_force(now.date())}
+            now_running = [item.rule for item in running(store)]
+            today = {rule.key for rule in now_running if rule.enabled and rule.in_force(now.date())}
             expected = {key: expected.get(key, now) for key in today}
-            facts = read_facts(store, rule_faults=faults, home=settings.home, rules=expected)
+            facts = read_facts(store, rule_faults=[*faults, *running.faults], home=settings.home, rules=expected)
             causes = find_causes(facts, now=now, period=RULE_PERIOD, patience=FEED_PATIENCE)
             keep_notices(store, causes, recipients, now=now)
             due = now.timestamp() + WATCHDOG_EVERY_S

@@ -607,3 +607,76 @@ truth_event = Table(
     _column("added_by", String(255)),
     Index(None, "start_at"),
 )
+
+# A rule as a person wrote it: each version is kept for ever. Triggers in the migration refuse UPDATE and DELETE, as
+# on `rule_decision`. What was evaluated, of files and of these, is in `rule_version`.
+rule_edition = Table(
+    "rule_edition",
+    metadata,
+    _column("rule", String(120), primary_key=True),
+    _column("number", Integer, primary_key=True, autoincrement=False),
+    _column("version", String(40)),
+    _column("digest", String(64)),
+    _column("text", Text),
+    _column("based_on", String(64), server_default=""),  # digest of the rule of the files at that time
+    _column("at", UtcTime),
+    _column("by", String(255)),
+    _column("why", Text),
+    sa.UniqueConstraint("rule", "digest"),
+)
+
+# What people decided of a rule's versions, in order; the newest rows say what runs and what waits.
+rule_decision = Table(
+    "rule_decision",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("rule", String(120)),
+    _column("number", Integer, nullable=True),  # NULL: of the rule as such, when it is switched off
+    _column("decision", String(20)),  # proposed withdrawn enabled disabled
+    _column("at", UtcTime),
+    _column("by", String(255)),
+    _column("why", Text),
+    _column("proof_id", Key, ForeignKey("proof.id"), nullable=True),
+    Index(None, "rule", "id"),
+)
+
+# Unfinished text of a person.
+rule_draft = Table(
+    "rule_draft",
+    metadata,
+    _column("rule", String(120), primary_key=True),
+    _column("person", String(255), primary_key=True),
+    _column("text", Text),
+    _column("at", UtcTime),
+)
+
+# Who has had the report of a trial before their eyes.
+proof_opening = Table(
+    "proof_opening",
+    metadata,
+    _column("proof_id", Key, ForeignKey("proof.id"), primary_key=True),
+    _column("person", String(255), primary_key=True),
+    _column("at", UtcTime),
+)
+
+# A trial that a person has asked for on the page; a process of its own works on it.
+proof_job = Table(
+    "proof_job",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("rule", String(120)),
+    _column("digest", String(64)),
+    _column("text", Text),
+    _column("asked", Json),  # history, since, until, officers, names of the tables
+    _column("history", sa.LargeBinary, nullable=True),  # tables as they were given; taken away when it has ended
+    _column("truth", sa.LargeBinary, nullable=True),
+    _column("at", UtcTime),
+    _column("by", String(255)),
+    _column("state", String(20)),  # waiting running done failed
+    _column("done", Integer, server_default="0"),
+    _column("total", Integer, server_default="0"),
+    _column("beat_at", UtcTime),
+    _column("reason", Text, server_default=""),
+    _column("proof_id", Key, nullable=True),
+    Index(None, "rule", "id"),
+)
