@@ -28,6 +28,7 @@ ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "payload.download": STAFF,  # bytes as received, also rejected ones
         "proposals.view": EVERYONE,
         "proposals.close": DUTY,
+        "truth.add": DUTY | {"planner"},  # what happened: scores are made of it
         "status.view": DUTY,  # /statusz and /metrics
         "audit.view": ADMIN,
         "admin.users": ADMIN,

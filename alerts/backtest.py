@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from alerts.history import History, scratch
 from alerts.inputs import utc_of
-from alerts.matching import MatchRule
+from alerts.matching import MatchRule, usual
 from alerts.pack import PackRule
 from alerts.past_inputs import PastInputs, Staged
 from alerts.places import rids_of
@@ -36,7 +36,6 @@ OFFSET_UNITS = ("degC", "degF", "°C", "°F", "celsius", "fahrenheit")
 MOST_MOMENTS = 2_000_000
 FINEST_S = 60.0  # arrivals within a minute are evaluated together; those of events within a second
 LONGEST_TICK_S = 3600.0
-LATE_S = {"earthquake": 900.0}  # nobody can warn before it: a level soon after is what there can be
 Progress = Callable[[int, int], None]
 
 
@@ -106,7 +105,7 @@ def run_proof(
         run = run_rule(rule, history, since, until, step_s=step_s, curve=curve, progress=told.of_rule)
         asked = Asked(
             index=index, truth=truth, officers=officers,
-            match=match or MatchRule(late_s=LATE_S.get(rule.hazard.split(".")[0], 0.0)),
+            match=match or usual(rule.hazard),
         )  # fmt: skip
         blocks.append(rule_report(rule, run.trials, run.factors, run.rids, asked))
         told.next()

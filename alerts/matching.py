@@ -55,6 +55,14 @@ class MatchRule:
     merge_s: float = 0.0
 
 
+LATE_S = {"earthquake": 900.0}  # nobody can warn before it: a level soon after is what there can be
+
+
+def usual(hazard: str) -> MatchRule:
+    """What counts as a match for a hazard."""
+    return MatchRule(late_s=LATE_S.get(hazard.split(".")[0], 0.0))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventResult:
     """What became of one event."""

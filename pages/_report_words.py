@@ -28,6 +28,7 @@ def reasons(t: Translate) -> dict[str, str]:
         "the truth has no event of this hazard in this time and these regions": t(
             "the truth has no event of this hazard in this time and these regions"
         ),
+        "nobody has told what happened in this month": t("nobody has told what happened in this month"),
         "the truth gives no levels": t("the truth gives no levels"),
         "nothing of what the rule looks at is in the history": t(
             "nothing of what the rule looks at is in the history"
