@@ -113,7 +113,7 @@ def _row(
     whole = match([*warnings, *waiting], events, usual(hazard))
     early = {item.id for item in waiting}
     settled = [item for item in whole.warnings if item.warning.id not in early or item.verified]
-    why = "" if truth else NO_TRUTH
+    why = "" if any(one.is_of(hazard) for one in truth) else NO_TRUTH  # silence about a hazard is no quiet month
     found = block(whole, why)
     verified = sum(item.verified for item in settled)
     false = len(settled) - verified

@@ -15,13 +15,13 @@ from access.people import current
 from data.settings import ROOT, Settings
 from data.store.engine import Store
 from data.text import translator
-from pages import about, feeds, packs, plan, watch
+from pages import about, feeds, packs, plan, verification, watch
 from pages._context import Context, FeedHealth, SourceManifest
 from pages._facts import FactReader
 from pages._locale import locale_of
 from pages._shell import shell, status
 
-PAGES = (watch, plan, packs, feeds, about)
+PAGES = (watch, plan, packs, verification, feeds, about)
 
 INDEX = """<!DOCTYPE html>
 <html lang="LANGUAGE">

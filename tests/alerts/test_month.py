@@ -96,6 +96,16 @@ def test_without_truth_nothing_is_false(moved: Callable[..., None], verify: Call
     assert (row.scores["far"]["value"], row.scores["far"]["reason"]) == (None, NO_TRUTH)
 
 
+def test_truth_of_another_hazard_makes_no_warning_false(
+    moved: Callable[..., None], happened: Callable[..., None], verify: Callable[..., Month]
+) -> None:
+    moved("gale-a", "CN-110101", (10, 1), (20, 0))
+    happened("rain", "CN-110101", 15, 18)
+    gale, rain = verify().rows
+    assert (gale.hazard, gale.counts["false_alarms"], gale.scores["far"]["reason"]) == ("gale", None, NO_TRUTH)
+    assert (rain.hazard, rain.counts["misses"]) == ("rain", 1)
+
+
 def test_a_warning_in_force_is_not_false_yet(
     moved: Callable[..., None], happened: Callable[..., None], verify: Callable[..., Month]
 ) -> None:
