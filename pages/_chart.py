@@ -14,6 +14,16 @@ from data.text import Translate
 
 # plotly.js offers an upload button unless told otherwise
 CONFIG = {"showSendToCloud": False, "plotlyServerURL": "", "displaylogo": False, "displayModeBar": False}
+FAMILY = "system-ui, 'Noto Sans', 'Noto Sans SC', sans-serif"  # bundled where the system lacks Chinese
+DAY_MS = 86_400_000
+TIME_AXIS = {  # dates as numbers: month names would be English
+    "gridcolor": "#80889733", "tickangle": 0, "nticks": 6, "tickformatstops": [
+        {"dtickrange": [None, DAY_MS - 1], "value": "%H:%M<br>%m-%d"},
+        {"dtickrange": [DAY_MS, "M1"], "value": "%m-%d<br>%Y"},
+        {"dtickrange": ["M1", None], "value": "%Y-%m"},
+    ],
+}  # fmt: skip
+FONT = {"family": FAMILY, "size": 11, "color": "#808897"}
 COLOURS = {Level.RED: "#c81e1e", Level.ORANGE: "#d9600b", Level.YELLOW: "#b58900", Level.BLUE: "#1d5fd1"}
 
 
@@ -66,10 +76,10 @@ def series(
     return {
         "data": [line],
         "layout": {
-            "margin": {"l": 44, "r": 8, "t": 8, "b": 28},
+            "margin": {"l": 44, "r": 8, "t": 8, "b": 36},
             "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"size": 11, "color": "#808897"},
-            "xaxis": {"range": [times[0], now.astimezone(zone)] if times else None, "gridcolor": "#80889733"},
+            "font": FONT,
+            "xaxis": {**TIME_AXIS, "range": [times[0], now.astimezone(zone)] if times else None},
             "yaxis": {"title": {"text": unit}, "gridcolor": "#80889733", "zeroline": False},
             "shapes": shapes, "annotations": notes, "showlegend": False, "hovermode": "x",
         },

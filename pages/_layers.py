@@ -14,6 +14,7 @@ from data.derived import is_derived, origin_of
 from data.store.field_series import Series, list_series
 from data.store.tables import dataset
 from data.text import Translate, translator
+from layers.derivations import DERIVED
 from layers.fields import FIELDS, spec_for
 from pages import _field_tools
 from pages._context import Context
@@ -62,6 +63,12 @@ def drawer(t: Translate) -> list[Any]:
 def source_word(source: str, t: Translate) -> str:
     """A source as pages name it."""
     return t("computed from {source}").format(source=origin_of(source)) if is_derived(source) else source
+
+
+def titles() -> dict[str, str]:
+    """By quantity that the house knows or computes, its title in English."""
+    computed = {spec.quantity: spec.title for one in DERIVED for spec in one.specs}
+    return computed | {quantity: spec.title for quantity, spec in FIELDS.items()}
 
 
 def field_options(series: Sequence[Series], t: Translate) -> list[dict[str, Any]]:

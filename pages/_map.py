@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 
 from data.regions import KINDS, load_regions
 from data.text import Translate, translator
+from pages._layers import titles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +109,7 @@ def _versioned(name: str, base_dir: Path) -> str:
 def words(t: Translate) -> dict[str, str]:
     """Everything the map script says, in the reader's language."""
     return {
+        **{f"quantity_{quantity}": t(title) for quantity, title in titles().items() if t(title) != title},
         "AttributionControl.ToggleAttribution": t("Credits"),
         "Map.Title": t("Map"),
         "NavigationControl.ZoomIn": t("Zoom in"),

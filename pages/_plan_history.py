@@ -15,7 +15,7 @@ from data.errors import TocsinError
 from data.store.field_series import Series, SeriesKey
 from data.text import Translate, translator
 from pages import _plan_table as table
-from pages._chart import graph
+from pages._chart import FONT, TIME_AXIS, graph
 from pages._context import Context
 from pages._locale import locale_of
 from pages._places import name_of, names_above
@@ -145,9 +145,9 @@ def chart(
     return {
         "data": lines,
         "layout": {
-            "margin": {"l": 44, "r": 8, "t": 8, "b": 28}, "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)", "font": {"size": 11, "color": INK}, "showlegend": False,
-            "xaxis": {"gridcolor": LINE}, "hovermode": "x", "shapes": shapes, "annotations": notes,
+            "margin": {"l": 44, "r": 8, "t": 8, "b": 36}, "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)", "font": FONT, "showlegend": False,
+            "xaxis": TIME_AXIS, "hovermode": "x", "shapes": shapes, "annotations": notes,
             "yaxis": {"title": {"text": unit if unit != "1" else ""}, "gridcolor": LINE, "zeroline": False},
         },
     }  # fmt: skip

@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 
 from data.regions import RegionIndex
 from data.text import Translate
-from pages._chart import graph
+from pages._chart import FONT, graph
 from pages._places import name_of, names_above
 from pages._plan_values import Answer
 from pages._plan_words import measure, shown
@@ -149,7 +149,7 @@ def figure(known: Any, unknown: int, unit: str, mark: float | None, t: Translate
         "data": bars,
         "layout": {
             "margin": {"l": 48, "r": 28, "t": 12, "b": 32}, "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)", "font": {"size": 11, "color": INK}, "bargap": 0.04,
+            "plot_bgcolor": "rgba(0,0,0,0)", "font": FONT, "bargap": 0.04,
             "showlegend": False, "shapes": shapes,
             "xaxis": {"title": {"text": unit if unit != "1" else "", "standoff": 2}, "gridcolor": LINE},
             "yaxis": {"title": {"text": t("regions"), "standoff": 4}, "nticks": 4, "gridcolor": LINE,

@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 
 from data.model import Level
 from data.text import Translate
+from pages._chart import FAMILY
 from pages._facts import Facts
 from pages._levels import mark
 from pages._times import age, span
@@ -60,7 +61,7 @@ def shell(t: Translate, locale: str, zone: str, person: str, links: list[tuple[s
     )  # fmt: skip
     return dmc.MantineProvider(
         id="provider",
-        theme={"fontFamily": "system-ui, 'Noto Sans', 'Noto Sans SC', sans-serif", "primaryColor": "indigo"},
+        theme={"fontFamily": FAMILY, "primaryColor": "indigo"},
         children=[
             dcc.Location(id="address", refresh=False),
             dcc.Store(id="scheme", storage_type="local"),

@@ -9,7 +9,7 @@
 export function captionLines(/** @type {Field} */ field, /** @type {Words} */ words) {
   const {series, wanted} = field;
   const window = series?.accumulation_s ? words.interval(series.accumulation_s) : '';
-  const lines = [series ? [series.title, window].filter(Boolean).join(' · ') : words.say('compare_gone')];
+  const lines = [series ? [words.title(series), window].filter(Boolean).join(' · ') : words.say('compare_gone')];
   const rendered = field.rendered?.key === field.key && field.drawn ? field.rendered : null;
   const step = rendered?.slot.step;
   if (!rendered) lines.push(words.say(wanted ? 'time_nothing' : 'compare_gone'));
@@ -31,7 +31,7 @@ export function valueLines(
   const [a, b] = [first.reading(place), second.reading(place)];
   if (!a && !b) return [];
   const line = (/** @type {string} */ letter, /** @type {Field} */ field, /** @type {typeof a} */ reading) => {
-    const title = second.same ? '' : `${field.series?.title}: `;
+    const title = second.same ? '' : `${field.series ? words.title(field.series) : ''}: `;
     const value = reading ? words.measure(reading.value, reading.unit) : words.say('compare_outside');
     return [`${letter}  ${title}${value}`, reading ? words.time(reading.step.valid_at) : ''].filter(Boolean).join(' · ');
   };

@@ -357,7 +357,7 @@ export class Field {
     if (!series) return null;
     const {words} = this.view;
     const window = series.accumulation_s ? words.interval(series.accumulation_s) : '';
-    const name = [series.title, window, series.derived ? words.say('derived') : ''].filter(Boolean).join(' · ');
+    const name = [words.title(series), window, series.derived ? words.say('derived') : ''].filter(Boolean).join(' · ');
     return {
       name, unit: series.unit, ramp: series.ramp, control: this.control,
       experimental: series.status !== 'verified', hatched: true, notes: step?.notes ?? [], citation: series.citation,

@@ -24,6 +24,7 @@ export class Legend {
     const {data, field, wind, compare, choropleth} = this.view;
     const inOrder = data.flatMap((layer) => (layer === field ? [field, compare, wind] : [layer]));
     for (const layer of [...inOrder, choropleth]) {
+      if (layer === field && choropleth.visible && choropleth.legend()) continue; // its regions are drawn, with its ramp
       const facts = layer.visible ? layer.legend() : null;
       if (facts) sections.push(this.section(layer, facts));
     }

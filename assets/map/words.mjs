@@ -25,6 +25,11 @@ export class Words {
     return sentence.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
   }
 
+  /** The title of a series in the reader's language; as the series has it where the page sent none. */
+  title(/** @type {{quantity: string, title: string}} */ {quantity, title}) {
+    return this.words[`quantity_${quantity}`] ?? title;
+  }
+
   /** `2026-03-01 20:05 +08:00`, a dash where there is no time. */
   time(/** @type {string | number | null | undefined} */ at) {
     if (at === null || at === undefined || at === '') return '–';
