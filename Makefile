@@ -30,7 +30,7 @@ doctor:
 test: $(VENV)/test.stamp
 	@$(BIN)/python -m data.setup --for-tests
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -m "not prove"
+	$(BIN)/python -m pytest -m "not prove" -n 2 --dist loadgroup --no-loadscope-reorder
 
 lint: $(VENV)/test.stamp
 	$(BIN)/python -m ruff check .
