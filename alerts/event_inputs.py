@@ -96,15 +96,20 @@ def read_events(connection: Connection, item: RuleInput, floor: float, now: date
     if item.feeds:
         query = query.where(table.source.in_(item.feeds))
     rows = connection.execute(query.order_by(table.occurred_at, table.source, table.id)).all()
+    as_of, watched = last_heard(connection, feeds, now)
+    return Heard(rows=rows, as_of=as_of, watched=watched)
+
+
+def last_heard(connection: Connection, feeds: Sequence[str], now: datetime) -> tuple[float, bool]:
+    """When some feeds were last heard [s since 1970 UTC; NaN for never], and whether they are listened to at all.
+
+    Of several that are switched on the one longest unheard counts; of those that are off the one heard last.
+    """
     states = connection.execute(sa.select(source_state).where(source_state.c.source.in_(feeds))).all()
     heard = {row.source: _heard_at(row, now) for row in states}
     on = [heard[row.source] for row in states if row.enabled]
     as_of = min(on) if on else max(heard.values(), default=NEVER)
-    return Heard(
-        rows=rows,
-        as_of=float("nan") if as_of == NEVER else as_of,
-        watched=bool(on) or any(at != NEVER for at in heard.values()),
-    )
+    return float("nan") if as_of == NEVER else as_of, bool(on) or any(at != NEVER for at in heard.values())
 
 
 def _heard_at(row: Any, now: datetime) -> float:

@@ -19,6 +19,8 @@ from alerts.field_inputs import field_numbers, read_steps
 from alerts.places import rids_of
 from alerts.rule import Rule, RuleInput
 from alerts.station_inputs import Network, read_network, station_numbers
+from alerts.survey_inputs import find_dataset, survey_numbers
+from alerts.warning_inputs import Told, read_warnings, warning_numbers
 from data.regions import RegionIndex, load_regions
 from data.store.engine import Store
 from layers.stations import RegionNumbers
@@ -45,6 +47,7 @@ class Gatherer:
     rules: Sequence[Rule] = ()
     _networks: dict[tuple[str, str], Network] = field(default_factory=dict)
     _heard: dict[tuple[object, ...], Heard] = field(default_factory=dict)
+    _told: dict[tuple[object, ...], Told] = field(default_factory=dict)
 
     @property
     def index(self) -> RegionIndex:
@@ -100,6 +103,13 @@ class Gatherer:
             return _Column(numbers=numbers, names=names, silent=silent)
         if item.source == "events":
             return self._events(rule, name, item, rids)
+        if item.source == "warnings":
+            return self._warnings(rule, name, item, rids)
+        if item.source == "survey":
+            with self.store.read() as connection:
+                dataset = find_dataset(connection, item.quantity, self.now)
+            counted, behind = survey_numbers(dataset, item, self.home, self.index, rids)
+            return _Column(numbers=counted, names=behind)
         with self.store.read() as connection:
             rows = read_steps(connection, item, rule.branch, self.now)
         found = field_numbers(
@@ -116,6 +126,17 @@ class Gatherer:
             with self.store.read() as connection:
                 self._heard[key] = read_events(connection, item, floor, self.now)
         numbers, names = event_numbers(self._heard[key], item, self.index, rids, widest, self.now.timestamp())
+        return _Column(numbers=numbers, names=names)
+
+    def _warnings(self, rule: Rule, name: str, item: RuleInput, rids: NDArray[np.int32]) -> _Column:
+        key = ("warnings", item.feeds)
+        if key not in self._told:
+            with self.store.read() as connection:
+                self._told[key] = read_warnings(connection, item.feeds, self.now)
+        floor = smallest_that_counts(rule, name)
+        numbers, names = warning_numbers(
+            self._told[key], item, self.index, rids, floor, begun=rule.branch == "observed"
+        )
         return _Column(numbers=numbers, names=names)
 
     def network(self, quantity: str, unit: str) -> Network:

@@ -57,7 +57,7 @@ def unknown_units(inputs: Mapping[str, RuleInput]) -> Iterator[Finding]:
 
 
 def _known(item: RuleInput) -> Limits | None:
-    return quantities().get(item.quantity) if item.source in ("stations", "field", "events") else None
+    return None if item.source == "survey" else quantities().get(item.quantity)
 
 
 def out_of_step(inputs: Mapping[str, RuleInput], steps: Mapping[tuple[str, str], float]) -> Iterator[Finding]:
@@ -109,8 +109,10 @@ def _out_of_reach(place: Place, leaf: Condition, item: RuleInput) -> Iterator[Fi
 
 def possible(item: RuleInput) -> tuple[float, float]:
     """The least and the most that an input's number can be, in its own unit; infinite where nothing is known."""
-    if item.spatial == "share_above":
+    if item.spatial == "share_above" or item.take == "share":
         return 0.0, 1.0
+    if item.take == "count":
+        return 0.0, math.inf
     known = _known(item)
     if known is None or item.minus_site or item.accumulate == "rate":
         return -math.inf, math.inf

@@ -30,7 +30,7 @@ SCALE = ("blue", "yellow", "orange", "red")
 NO_FORECAST = {
     "stations": "stations do not forecast",
     "events": "events are observed, not forecast",
-}
+}  # warnings speak of what is to come as well, and a survey of what stands there
 
 
 def _seconds(value: object) -> float:
@@ -60,6 +60,7 @@ LevelKey = Literal["blue", "yellow", "orange", "red"]
 Accumulate = Literal["latest", "sum", "max", "min", "mean", "change", "rate"]
 Spatial = Literal["max", "min", "mean", "percentile", "share_above"]
 Branch = Literal["observed", "forecast"]
+Source = Literal["stations", "field", "events", "warnings", "survey"]
 
 
 class Part(BaseModel):
@@ -99,8 +100,8 @@ class Over(Part):
 class RuleInput(Part):
     """One number per region and how it is made from what the store holds."""
 
-    source: Literal["stations", "field", "events"]
-    quantity: Words  # of an event: its kind
+    source: Source
+    quantity: Words  # of an event: its kind; of a survey: its source and key, with a slash between
     unit: Words
     accumulate: Accumulate = "latest"
     window: Seconds = 0.0
@@ -114,6 +115,12 @@ class RuleInput(Part):
     within_km: Annotated[Number, Field(gt=0, le=2000)] | None = None  # of events
     max_depth_km: Annotated[Number, Field(gt=0, le=800)] | None = None
     feeds: tuple[Words, ...] = ()  # source keys; all where none are named
+    senders: tuple[Words, ...] = ()  # of warnings: who sent them
+    about: tuple[Words, ...] = ()  # of warnings: words of which one is in the name of their event
+    parameter: str = ""  # of warnings: only those that carry one of this name, such as awareness_level
+    column: str = ""  # of a survey
+    take: Literal["count", "share", "sum"] | None = None  # of a survey: records, their share, or the column's sum
+    equals: tuple[Words, ...] = ()  # of a survey: only records whose column is one of these; else `above`
     max_age: Seconds | None = None  # where it differs from the rule's
     min_valid_share: Share | None = None
     frozen_after: Seconds | None = None  # of stations: as long without any change the instrument is taken for stuck
@@ -127,7 +134,7 @@ class RuleInput(Part):
             faults.append("a window needs accumulate: sum, max, min, mean, change or rate")
         if (self.spatial == "percentile") != (self.percentile is not None):
             faults.append("percentile belongs to spatial: percentile")
-        if (self.spatial == "share_above") != (self.above is not None):
+        if self.source != "survey" and (self.spatial == "share_above") != (self.above is not None):
             faults.append("above belongs to spatial: share_above")
         if (self.source == "events") != (self.within_km is not None):
             faults.append("within_km belongs to source: events")
@@ -137,6 +144,7 @@ class RuleInput(Part):
             faults.append("max_depth_km belongs to source: events")
         if self.ahead is not None and (self.source != "field" or self.ahead < self.window):
             faults.append("ahead belongs to source: field and is not shorter than the window")
+        faults += [*self._warning_faults(), *self._survey_faults()]
         if self.minus_site and self.source != "stations":
             faults.append("minus_site belongs to source: stations")
         if self.frozen_after is not None and (self.source != "stations" or self.frozen_after <= 0):
@@ -145,10 +153,42 @@ class RuleInput(Part):
             raise ValueError("; ".join(faults))
         return self
 
+    def _warning_faults(self) -> Iterator[str]:
+        if self.source == "warnings" and self.quantity != "warning":
+            yield "the quantity of warnings is warning: their level, 1 for blue to 4 for red"
+        if self.source in ("warnings", "survey") and (self.accumulate != "latest" or self.over or self.window > 0):
+            yield f"{self.source} have neither window nor accumulate nor over"
+        if self.source in ("warnings", "survey") and self.spatial != "max":
+            yield "spatial belongs to stations and fields"
+        if self.source != "warnings" and (self.senders or self.about or self.parameter):
+            yield "senders, about and parameter belong to source: warnings"
+
+    def _survey_faults(self) -> Iterator[str]:
+        if (self.source == "survey") != (self.take is not None):
+            yield "take belongs to source: survey, and is count, share or sum"
+        if self.source != "survey":
+            if self.column or self.equals:
+                yield "column and equals belong to source: survey"
+            return
+        if "/" not in self.quantity:
+            yield "the quantity of a survey is its source and key, such as office/bridges"
+        filtered = bool(self.equals) or self.above is not None
+        if not self.column and (self.take != "count" or filtered):
+            yield "a survey's share, sum and filter need a column"
+        if self.equals and self.above is not None:
+            yield "a survey's column is compared by equals or by above, not by both"
+        if self.take == "share" and not filtered:
+            yield "a share needs equals or above"
+
     @property
     def lower_bound(self) -> bool:
         """Whether a part of the data can only make the number too small: it may then prove a trigger."""
-        return self.accumulate in ("latest", "sum", "max") and self.spatial == "max" and self.over is None
+        return (
+            self.source != "survey"
+            and self.accumulate in ("latest", "sum", "max")
+            and self.spatial == "max"
+            and self.over is None
+        )
 
     @property
     def reach_s(self) -> float:
@@ -243,7 +283,7 @@ def disagreements(
         place = ("inputs", name)
         if name not in used:
             found.append((place, f"input {name} is not used by any level"))
-        if branch == "forecast" and entry is not None and entry.source != "field":
+        if branch == "forecast" and entry is not None and entry.source in NO_FORECAST:
             found.append(((*place, "source"), f"input {name}: {NO_FORECAST[entry.source]}"))
     return found
 

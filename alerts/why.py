@@ -27,9 +27,11 @@ from data.model import Level
 from data.regions import load_regions
 from data.store.engine import Store
 from data.store.tables import (
+    dataset,
     evaluation,
     event,
     field_step,
+    incoming_warning,
     level_snapshot,
     observation,
     payload,
@@ -47,7 +49,7 @@ LEFT = "in no rule file now or not in force: its last level stands until its tim
 class Behind:
     """The station, event or field step that a reading came from."""
 
-    kind: str  # station, event, field
+    kind: str  # station, event, field, warnings, survey
     source: str
     id: str
     name: str = ""
@@ -278,6 +280,12 @@ def _reading(compiled: Compiled, state: State, index: int, row: int, now: dateti
 def how(item: RuleInput) -> str:
     """How an input's number is made, in a few words."""
     over = "field" if item.source == "field" else item.source
+    if item.source == "warnings":
+        return "highest level of warnings in force"
+    if item.source == "survey":
+        return {"count": "count of records", "share": "share of records", "sum": "sum over records"}[
+            item.take or "count"
+        ]
     if item.source == "events":
         return f"largest magnitude within {item.within_km:g} km in {_span(item.window)}"
     window = "latest" if item.accumulate == "latest" else f"{item.accumulate} over {_span(item.window)}"
@@ -442,6 +450,8 @@ def finder(connection: Connection) -> Finder:
         if item.source == "field":
             return _find_step(connection, known)
         source, _, native = known.partition("/")
+        if item.source in ("warnings", "survey"):
+            return _find_told(connection, item.source, native)
         if item.source == "events":
             return _find_event(connection, source, native)
         return _find_station(connection, item.quantity, source, native, observed_at)
@@ -475,6 +485,22 @@ def _find_event(connection: Connection, source: str, native: str) -> Behind | No
     return Behind(
         kind="event", source=source, id=native, name=row.title, observed_at=row.occurred_at,
         received_at=row.received_at, payload_id=row.payload_id, url=row.url,
+    )  # fmt: skip
+
+
+def _find_told(connection: Connection, source: str, native: str) -> Behind | None:
+    """A warning of another service, or the delivery of a survey."""
+    if source == "survey":
+        row = connection.execute(sa.select(dataset).where(dataset.c.id == int(native))).first()
+        named = "" if row is None else row.title
+    else:
+        row = connection.execute(sa.select(incoming_warning).where(incoming_warning.c.key == native)).first()
+        named = "" if row is None else row.headline or row.event
+    if row is None:
+        return None
+    return Behind(
+        kind=source, source=row.source, id=native, name=named, received_at=row.received_at, payload_id=row.payload_id,
+        observed_at=row.received_at if source == "survey" else row.sent_at,
     )  # fmt: skip
 
 

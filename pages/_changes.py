@@ -45,6 +45,7 @@ KINDS = {
     ("proposals", "all clear"): "Proposed: all clear",
     ("proposals", "correction"): "Proposed: correction",
     ("proposals", "withdrawn"): "Proposed: withdrawn",
+    ("proposals", "late data"): "Proposed: late data",
 }
 GROUPS = ("raised", "lowered", "unknown", "known")
 CAUSES = {

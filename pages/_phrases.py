@@ -16,6 +16,7 @@ FORMS = (
     (r"(max|min|mean) over (stations|field)", "{0} over {1}"),
     (r"less the station's stages_m\.(\w+)", "above the gauge's stage: {0}"),
     (r"largest magnitude within (\S+) km in ([^,]+)", "largest magnitude within {0} km in {1}"),
+    (r"too old or without change for (.+)", "too old or without change for {0}"),
     (r"only (\S+) of the data, (\S+) wanted", "only {0} of the data, {1} wanted"),
     (r"the evaluation failed: (.+)", "the evaluation failed: {0}"),
     (r"paused by (.+)", "paused by {0}"),
@@ -25,7 +26,8 @@ FORMS = (
 WORDS = (
     "latest", "sum", "max", "min", "mean", "change", "rate", "difference", "stations", "field", "action", "minor",
     "moderate", "major", "warning", "guarantee", "record", "nothing measures it here", "no usable value", "too old",
-    "not switched on",
+    "not switched on", "highest level of warnings in force", "count of records", "share of records",
+    "sum over records",
     "in no rule file now or not in force: its last level stands until its time limit",
     "the last run failed", "has not run yet", "it answers, but no observation has come yet",
 )  # fmt: skip

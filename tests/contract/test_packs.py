@@ -31,7 +31,12 @@ GRIDDED = {
     },
     **{spec.quantity: spec.unit for item in DERIVED for spec in item.specs},
 }  # fmt: skip
-BROUGHT = {"stations": table_mapping.UNITS, "field": GRIDDED, "events": {"earthquake": "1"}}
+BROUGHT = {
+    "stations": table_mapping.UNITS,
+    "field": GRIDDED,
+    "events": {"earthquake": "1"},
+    "warnings": {"warning": "1"},
+}
 
 
 @pytest.mark.parametrize("item", RULES, ids=lambda item: item.rule.key)
