@@ -31,6 +31,7 @@ SOFTWARE = (
     ("ecCodes and cfgrib", "Apache-2.0"),
     ("xarray, Zarr, NumPy, SciPy, Numba", "Apache-2.0, MIT, BSD"),
     ("exactextract", "Apache-2.0"),
+    ("OpenCC", "Apache-2.0"),
     ("lxml", "BSD-3-Clause"),
     ("psycopg", "LGPL-3.0"),
 )

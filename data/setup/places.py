@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 LABEL_POPULATION = 5000  # the smallest place kept for search and labels
 RANKS = "市县区镇"  # city, county, district, town
@@ -58,8 +59,8 @@ def chinese(names: list[str]) -> str:
 
     GeoNames does not say the language of a name. Simplified characters are those that GB 2312 has; of several names
     the one is taken that stands there with its rank too (`深圳` beside `深圳市`, not the former `宝安`), then the
-    shortest of two letters or more, so that `郑州` wins over `郑州市` and `上海` over `沪`. Names written with
-    traditional or Japanese characters only are used where there is nothing else.
+    shortest of two letters or more, so that `郑州` wins over `郑州市` and `上海` over `沪`. Where there are
+    only names with traditional or Japanese characters the first is used, its traditional characters simplified.
     """
     known = set(names)
 
@@ -68,7 +69,18 @@ def chinese(names: list[str]) -> str:
 
     written = sorted((name for name in names if is_han(name)), key=rank)
     simplified = [name for name in written if _in_gb2312(name)]
-    return next(iter(simplified or written), "")
+    return next(iter(simplified), "") or _simplify(next(iter(written), ""))
+
+
+def _simplify(name: str) -> str:
+    return str(_simplifier().convert(name))
+
+
+@cache
+def _simplifier() -> Any:
+    from opencc import OpenCC
+
+    return OpenCC("t2s")
 
 
 def _in_gb2312(name: str) -> bool:

@@ -102,7 +102,7 @@ def test_chinese_prefers_short_and_simplified() -> None:
     assert chinese(["Cheng", "鄭州", "郑州市", "郑州", "정저우"]) == "郑州"
     assert chinese(["宝安", "寶安", "新安", "深圳", "深圳市"]) == "深圳"
     assert chinese(["上海", "上海市", "中国上海", "沪"]) == "上海"
-    assert chinese(["東京"]) == "東京"
+    assert chinese(["東京"]) == "东京"
     assert chinese(["Paris", "パリ"]) == ""
 
 
