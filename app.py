@@ -42,16 +42,24 @@ def build_web(settings: Settings) -> tuple[Dash, Flask]:
     """The web process: Dash pages, machine API and guard on one Flask server."""
     import api
     from access.guard import install_guard
-    from ingest import build_sources
+    from data.store.exercise import ExerciseClock, clock_of
+    from ingest import build_sources, configured_feeds
     from ingest.health import feed_health
+    from pages._exercise import mark_pages
     from pages.application import build_pages
 
     store = open_migrated(settings)
     specs = tuple(source.spec for source in build_sources(settings))
-    dash_app = build_pages(store, settings, specs=specs, feed_health=feed_health)
+    clock = clock_of(store)
+    if isinstance(clock, ExerciseClock):  # feeds that the scenario does not have do not run, whatever is pressed
+        specs = tuple(spec for spec in specs if spec.key in configured_feeds(settings))
+    dash_app = build_pages(store, settings, specs=specs, feed_health=feed_health, clock=clock)
     server = dash_app.server
-    api.register(server, store, settings, stale_after={spec.key: spec.stale_after for spec in specs})
+    stale_after = {spec.key: spec.stale_after for spec in specs}
+    api.register(server, store, settings, clock=clock, stale_after=stale_after)
     install_guard(server, dash_app, store, settings)
+    if isinstance(clock, ExerciseClock):
+        mark_pages(server, dash_app.context, clock)
     return dash_app, server
 
 
@@ -67,11 +75,13 @@ def run_engine(settings: Settings, stop: threading.Event) -> int:
     from alerts.evaluate import evaluate_all
     from alerts.pack import builtin_paths, read_paths
     from alerts.running import RunningRules
+    from data.store.exercise import refuse_exercise
     from data.store.snapshot import evaluation_picture
     from ingest import build_sources
     from ingest.schedule import Engine
 
     store = open_migrated(settings)
+    refuse_exercise(store)
     rules, faults = read_paths((*builtin_paths(), *settings.rule_paths))
     for fault in faults:  # the other rules go on; the watchdog tells of these
         print(f"rule file: {fault}", file=sys.stderr, flush=True)
@@ -114,9 +124,11 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     from alerts.running import RunningRules
     from alerts.watchdog import find_causes, keep_notices, read_facts
     from alerts.webhook_channel import WebhookChannel
+    from data.store.exercise import refuse_exercise
     from ingest.http import Http
 
     store = open_migrated(settings)
+    refuse_exercise(store)
     channels = {"webhook": WebhookChannel(Http(allow_hosts=settings.allow_hosts).post)}
     recipients = [("webhook", address) for address in settings.webhooks]
     worker = f"{os.uname().nodename}:{os.getpid()}"
@@ -142,11 +154,13 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
 def run_everything(settings: Settings) -> int:
     """Web, engine and dispatch, supervised by this process."""
     from access.first_run import ensure_first_run
+    from data.store.exercise import refuse_exercise
     from data.supervise import supervise
     from ingest import build_sources
 
     build_sources(settings)  # a fault in the configuration ends this here, not each process again and again
     store = open_migrated(settings)
+    refuse_exercise(store)
     token = ensure_first_run(store, utc_now())
     store.close()
     address = f"http://{settings.host}:{settings.port}"
@@ -245,7 +259,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
 
             paths = options.rules or [*builtin_paths(), *settings.rule_paths]
             return evaluate_main(settings, paths, _time(options.at) or utc_now(), options.region, options.json)
-        case "replay" | "scenario" | "record":
+        case "replay" | "scenario" | "record" | "demo" | "drill" | "debrief" | "play":
             import rehearsal
 
             return rehearsal.main(options, settings)

@@ -32,6 +32,7 @@ ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "status.view": DUTY,  # /statusz and /metrics
         "audit.view": ADMIN,
         "admin.users": ADMIN,
+        "exercise.control": ADMIN,  # pause and speed of an exercise, and its log
     }
 )
 

@@ -212,7 +212,9 @@ class Replayer:
             now = self.wall()
             if found.asked_pause:
                 if found.state != "paused":
-                    self._show(at=found.clock(now) if found.at else None, next_at=at, speed=0.0, state="paused")
+                    here = found.clock(now)
+                    self._show(at=here if found.at else None, next_at=at, speed=0.0, state="paused")
+                    self._mark("stands", here, 0.0)
                 self.sleep(SLICE_S)
                 continue
             if fast_until is not None and at <= fast_until:
@@ -220,8 +222,7 @@ class Replayer:
                     self._show(next_at=at, speed=0.0, state="catching-up")
                 return True
             if found.state != "running" or found.speed != found.asked_speed or found.next_at != at:
-                here = found.clock(now) if found.at else None
-                self._show(at=here, next_at=at, speed=found.asked_speed, state="running")
+                self._go_on(found, at, now)
                 continue
             due_s = (at - (found.at or found.begin_at)).total_seconds() / found.speed
             left_s = due_s - (now - found.wall_at).total_seconds()
@@ -230,11 +231,24 @@ class Replayer:
             self.sleep(min(left_s, SLICE_S))
         return False
 
+    def _go_on(self, found: Exercise, until: datetime, now: datetime) -> None:
+        """Run by the clock from here; the log says so where that is news."""
+        here = found.clock(now)
+        self._show(at=here if found.at else None, next_at=until, speed=found.asked_speed, state="running")
+        if found.state != "running" or found.speed != found.asked_speed:
+            self._mark("runs", here, found.asked_speed)
+
+    def _mark(self, action: str, at: datetime, speed: float) -> None:
+        """A line of the log that says where the clock stands and how fast it runs from here."""
+        with self.held.one(epoch=self.epoch) as connection:
+            note(connection, wall=self.wall(), at=at, actor="replay", action=action, detail={"running": speed})
+
     def _show(self, *, at: datetime | None = None, **values: Any) -> None:
         """Write where the clock stands, so that pages follow it."""
-        if at is not None:
-            values["at"] = at
         with self.held.one(epoch=self.epoch) as connection:
+            if at is not None:
+                values["at"] = at
+                beat(self.held, self.epoch, now=at)  # the engine is as far as the clock of the pages
             set_exercise(connection, wall_at=self.wall(), **values)
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -73,6 +74,8 @@ class Head(BaseModel):
     switch_on: tuple[str, ...] = ()  # rules that are off until an office wants them
     period: timedelta = timedelta(seconds=10)
     show_from: datetime | None = None  # a demonstration runs up to here as fast as it can
+    view: tuple[float, float, float] | None = None  # longitude, latitude, zoom at which the map opens
+    zone: str = ""  # in which the times of an exercise are shown, where the office has set none
 
     @field_validator("begin", "end", "counts_from", "show_from", mode="before")
     @classmethod
@@ -93,6 +96,8 @@ class Head(BaseModel):
             raise ValueError("`to` comes after `from`")
         if any(not self.begin <= value <= self.end for value in times):
             raise ValueError("counts_from and show_from are within the scenario")
+        if self.zone and self.zone not in available_timezones():
+            raise ValueError(f"not a time zone: {self.zone!r}")
         if self.period < timedelta(seconds=1):
             raise ValueError("period: at least 1 s")
         return self

@@ -39,6 +39,7 @@ def register(
         Called within a request; what it returns says later whether the session of that request still stands.
     """
     from api import (
+        exercise,
         export,
         features,
         fields,
@@ -63,6 +64,7 @@ def register(
     )
     for module in (
         live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health, scripts,
+        exercise,
     ):  # fmt: skip
         server.register_blueprint(module.blueprint)
     for prefix in ("api", "t"):

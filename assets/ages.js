@@ -23,7 +23,7 @@
     for (const place of document.querySelectorAll("time.age")) {
       const at = Date.parse(place.dateTime);
       if (Number.isNaN(at)) continue;
-      const seconds = (Date.now() - at) / 1000;
+      const seconds = ((window.tocsinNow || Date.now)() - at) / 1000;
       const text = (seconds >= 0 ? words.ago : words.in).replace("{span}", span(seconds, words));
       if (place.textContent !== text) place.textContent = text;
     }

@@ -25,7 +25,7 @@
 
   /** Both clocks; the zone is the office's, and its offset is always printed. */
   function clockTexts(zone) {
-    const now = new Date();
+    const now = new Date((window.tocsinNow || Date.now)());
     const parts = (timeZone) =>
       new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(now);
     const offset = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "longOffset" })

@@ -12,6 +12,7 @@ from flask import request
 
 from access.guard import csrf_cookie_name, needs
 from access.people import current
+from data.clock import Clock, utc_now
 from data.settings import ROOT, Settings
 from data.store.engine import Store
 from data.text import translator
@@ -57,7 +58,12 @@ class Application(Dash):
 
 
 def build_pages(
-    store: Store, settings: Settings, *, specs: Sequence[SourceManifest], feed_health: FeedHealth
+    store: Store,
+    settings: Settings,
+    *,
+    specs: Sequence[SourceManifest],
+    feed_health: FeedHealth,
+    clock: Clock = utc_now,
 ) -> Dash:
     """The Dash application with every page and callback; the guard is put on afterwards."""
     dash_app = Application(
@@ -73,7 +79,7 @@ def build_pages(
         compress=False,
         csrf_token_name=csrf_cookie_name(settings),
     )
-    context = Context(store=store, settings=settings, sources=specs, feed_health=feed_health)
+    context = Context(store=store, settings=settings, sources=specs, feed_health=feed_health, clock=clock)
     dash_app.context = context
     facts = FactReader(context)
     dash_app.layout = lambda: _layout(context)

@@ -1,5 +1,7 @@
 /** Earthquakes and other events: circles by magnitude, with a ring that fades with age. */
 
+import {present} from './clock.mjs';
+
 const HOUR = 3600;
 const EMPTY = {type: 'FeatureCollection', features: []};
 
@@ -23,7 +25,7 @@ export class Events {
   /** @param {import('./palette.mjs').Palette} palette */
   layers(palette) {
     // To the minute: a new number makes every circle be styled again.
-    const now = Math.floor(Date.now() / 60000) * 60;
+    const now = Math.floor(present() / 60000) * 60;
     const age = ['-', now, ['get', 'seconds']];
     const magnitude = ['to-number', ['get', 'magnitude'], 0];
     const radius = ['interpolate', ['exponential', 1.6], magnitude, 0, 2.5, 3, 4, 5, 9, 7, 20, 9, 40];
@@ -31,7 +33,7 @@ export class Events {
     return [
       {
         slot: 60, id: 'event-ring', type: 'circle', source: 'events', layout: {visibility},
-        filter: ['<', ['-', Math.floor(Date.now() / 3600000) * HOUR, ['get', 'seconds']], 24 * HOUR],
+        filter: ['<', ['-', Math.floor(present() / 3600000) * HOUR, ['get', 'seconds']], 24 * HOUR],
         paint: {
           'circle-radius': ['interpolate', ['exponential', 1.6], magnitude, 0, 5.5, 3, 7, 5, 12, 7, 23, 9, 43],
           'circle-color': 'rgba(0,0,0,0)', 'circle-stroke-color': palette.ink, 'circle-stroke-width': 1.5,

@@ -1,5 +1,7 @@
 /** The places of a time slider: steps that are here and, between them, times that are missing. */
 
+import {present} from './clock.mjs';
+
 /**
  * @typedef {object} Step
  * @property {number} id
@@ -30,7 +32,7 @@ export function slotsOf(/** @type {Series} */ series) {
  * The place that "latest" means: the newest analysis; of a series of forecasts only, the last step that is not ahead.
  * @returns {number} -1 where there is no step
  */
-export function latestOf(/** @type {Series} */ series, /** @type {Slot[]} */ slots, now = Date.now()) {
+export function latestOf(/** @type {Series} */ series, /** @type {Slot[]} */ slots, now = present()) {
   const analysis = slots.findLastIndex(({step}) => step && !step.forecast);
   if (analysis >= 0) return analysis;
   const reached = slots.findLastIndex(({step, at}) => step && at <= now);
@@ -38,12 +40,12 @@ export function latestOf(/** @type {Series} */ series, /** @type {Slot[]} */ slo
 }
 
 /** Milliseconds since what "latest" stands for: its valid time, or its run for a forecast. */
-export function ageOf(/** @type {Step} */ step, now = Date.now()) {
+export function ageOf(/** @type {Step} */ step, now = present()) {
   return now - Date.parse(step.forecast ? step.run_at : step.valid_at);
 }
 
 /** Whether the newest step is too old to speak of the present. */
-export function isLate(/** @type {Series} */ series, /** @type {Step | null | undefined} */ step, now = Date.now()) {
+export function isLate(/** @type {Series} */ series, /** @type {Step | null | undefined} */ step, now = present()) {
   if (!step) return true;
   return series.late_after_s !== null && ageOf(step, now) > series.late_after_s * 1000;
 }

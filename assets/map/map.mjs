@@ -3,6 +3,7 @@
 import {Announcer} from './announce.mjs';
 import {Base} from './base.mjs';
 import {Choropleth} from './choropleth.mjs';
+import {present} from './clock.mjs';
 import {Compare} from './compare.mjs';
 import {Draw} from './draw.mjs';
 import {Events} from './events.mjs';
@@ -245,7 +246,7 @@ export class MapView {
 
   /** Fetch a layer whose version is another; one request at a time each, and the newest wins. */
   async follow(/** @type {any} */ layer, /** @type {number} */ version) {
-    const wanted = layer.timed ? `${version}.${Math.floor(Date.now() / TIMED_MS)}` : String(version);
+    const wanted = layer.timed ? `${version}.${Math.floor(present() / TIMED_MS)}` : String(version);
     if (this.versions[layer.topic] === wanted) return;
     layer.wantedVersion = wanted;
     if (this.inFlight.has(layer)) return;

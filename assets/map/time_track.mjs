@@ -1,5 +1,6 @@
 /** The track of the time slider: a mark for each step, gaps left open, the forecast beyond now drawn otherwise. */
 
+import {present} from './clock.mjs';
 import {make} from './words.mjs';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -59,7 +60,7 @@ export class Track {
     this.slider.value = String(place);
     this.thumb.style.left = `${((place + 0.5) / count) * 100}%`;
     this.thumb.classList.toggle('map-time-waiting', !field.settled);
-    const ahead = slots.findIndex(({at}) => at > Date.now());
+    const ahead = slots.findIndex(({at}) => at > present());
     const now = ahead < 0 ? count : ahead;
     this.now.style.left = this.nowLabel.style.left = `${(now / count) * 100}%`;
     this.now.hidden = this.nowLabel.hidden = ahead <= 0;

@@ -1,5 +1,6 @@
 /** Warnings of other offices: striped in their level, with a dashed outline, so that they never look like our levels. */
 
+import {present} from './clock.mjs';
 import {LEVEL_KEYS, levelKey} from './palette.mjs';
 
 const EMPTY = {type: 'FeatureCollection', features: []};
@@ -55,7 +56,7 @@ export class Warnings {
   }
 
   /** Leave out what has ended since the list was made. */
-  show(now = Date.now()) {
+  show(now = present()) {
     const inForce = (/** @type {any} */ warning) => !warning.expires_at || Date.parse(warning.expires_at) > now;
     const features = this.data.collection.features.filter((/** @type {any} */ {properties}) => inForce(properties));
     this.view.setData('warnings', {type: 'FeatureCollection', features});

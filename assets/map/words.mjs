@@ -1,5 +1,7 @@
 /** Words, times and numbers as people read them. The words come with the page, already in the reader's language. */
 
+import {present} from './clock.mjs';
+
 const UNITS = {mm: 'mm', m: 'm', 'm3/s': 'm³/s', degC: '°C', 'm/s': 'm/s', 'mm/h': 'mm/h', hPa: 'hPa', '%': '%'};
 
 export class Words {
@@ -41,11 +43,11 @@ export class Words {
   /** The time without its year while that is this year's. */
   brief(/** @type {string | number | null | undefined} */ at) {
     const written = this.time(at);
-    return written.startsWith(`${new Date().getUTCFullYear()}-`) ? written.slice(5) : written;
+    return written.startsWith(`${new Date(present()).getUTCFullYear()}-`) ? written.slice(5) : written;
   }
 
   /** `12 min ago`, `in 3 h`, `never`. */
-  age(/** @type {string | number | null | undefined} */ at, now = Date.now()) {
+  age(/** @type {string | number | null | undefined} */ at, now = present()) {
     if (at === null || at === undefined || at === '') return this.say('never');
     const seconds = Math.round((now - new Date(at).getTime()) / 1000);
     return this.say(seconds < 0 ? 'in' : 'ago', {span: this.span(Math.abs(seconds))});

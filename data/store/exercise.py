@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from data.clock import Clock, utc_now
+from data.errors import ConfigError
 from data.store.engine import Store
 from data.store.tables import exercise, exercise_log
 
@@ -122,3 +123,23 @@ class ExerciseClock:
         held = self.exercise()
         wall = self._wall()
         return wall if held is None else held.clock(wall)
+
+
+def clock_of(store: Store) -> Clock:
+    """The clock of the pages over this store: looked up once, because a home never turns into that of an exercise."""
+    with store.read() as connection:
+        return utc_now if read_exercise(connection) is None else ExerciseClock(store)
+
+
+def refuse_exercise(store: Store) -> None:
+    """A real engine has nothing to do where an exercise is played.
+
+    Raises
+    ------
+    ConfigError
+        If this home is that of an exercise.
+    """
+    with store.read() as connection:
+        found = read_exercise(connection)
+    if found is not None:
+        raise ConfigError([f"this home is that of an exercise, {found.scenario}: name another with TOCSIN_HOME"])

@@ -1,0 +1,104 @@
+"""The mark of an exercise on every page: a purple frame, the word across it in both languages, and its controls.
+
+It is put into the page as it leaves the server, sign-in pages included, so that no page can be made without it.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from pathlib import Path
+from urllib.parse import unquote
+
+from flask import Flask, Response
+
+from access.guard import csrf_cookie_name
+from access.people import current
+from data.clock import iso, utc_now
+from data.settings import ROOT
+from data.store.exercise import Exercise, ExerciseClock
+from data.text import Translate, translator
+from pages._context import Context
+from pages._locale import locale_of
+
+SPEEDS = (1, 10, 60, 300, 900, 3600)
+STYLE = (ROOT / "assets" / "exercise.css").read_text(encoding="utf-8")  # also for pages that load no assets
+# the outlines stand in the style once: 演练 is readable where no Chinese font is
+OUTLINES = re.search(r"<path transform='[^']*' d='([^']*)'/>", unquote(STYLE))
+assert OUTLINES is not None
+WORD = f'EXERCISE <svg viewBox="0 -30 68 34" role="img" aria-label="演练"><path d="{OUTLINES[1]}"/></svg>'
+
+
+def mark_pages(server: Flask, context: Context, clock: ExerciseClock) -> None:
+    """Have every page of this server marked, and every answer say that it belongs to an exercise."""
+
+    view = _view(context.settings.home / "scenario.zip")
+
+    def mark(response: Response) -> Response:
+        found = clock.exercise()
+        if found is None:
+            return response
+        response.headers["X-Tocsin-Exercise"] = found.scenario
+        if response.mimetype == "text/html" and not response.direct_passthrough and not response.is_streamed:
+            locale = locale_of(context)
+            response.set_data(marked(response.get_data(as_text=True), _strip(context, found, locale, view)))
+        return response
+
+    server.after_request(mark)
+
+
+def marked(page: str, strip: str) -> str:
+    """A page with the mark of an exercise right after its body begins."""
+    head, opening, rest = page.partition("<body>")
+    if not opening:
+        return strip + page
+    return f'{head}<body class="exercise">{strip}{rest}'
+
+
+def _view(path: Path) -> str:
+    """Where the map opens, as it stands in an address; empty where the scenario does not say."""
+    from alerts.scenario import read_scenario
+
+    view = read_scenario(path).head.view if path.is_file() else None
+    return "" if view is None else f"map={view[2]:.2f}/{view[1]:.4f}/{view[0]:.4f}"
+
+
+def _strip(context: Context, found: Exercise, locale: str, view: str) -> str:
+    t = translator(locale)
+    title = escape(found.title.get(locale) or found.title.get("en") or found.scenario)
+    facts = {
+        "at": iso(found.clock(utc_now())), "speed": f"{found.speed:g}", "state": found.state,
+        "csrf": csrf_cookie_name(context.settings), "zone": str(context.settings.zone),
+        "view": view,
+    }  # fmt: skip
+    data = "".join(f' data-{name}="{escape(value)}"' for name, value in facts.items())
+    right = _controls(t, found) if current().signed_in and current().may("exercise.control") else ""
+    return (
+        f'<style>{STYLE}</style><div class="exercise-frame" aria-hidden="true"></div>'
+        f'<div class="exercise-strip" id="exercise" role="note"{data}><strong>{WORD}</strong>'
+        f'<span class="exercise-title">{title}</span><span class="exercise-right">'
+        f'<time id="exercise-time"></time><span id="exercise-state"{_words(t)}></span>{right}</span></div>'
+    )
+
+
+def _words(t: Translate) -> str:
+    words = {
+        "catching-up": t("catching up"), "running": t("running"), "paused": t("paused"), "done": t("at its end"),
+    }  # fmt: skip
+    return "".join(f' data-{name}="{escape(word)}"' for name, word in words.items())
+
+
+def _controls(t: Translate, found: Exercise) -> str:
+    speeds = sorted({*SPEEDS, found.asked_speed} - {0.0})
+    options = "".join(
+        f'<option value="{speed:g}"{" selected" if speed == found.asked_speed else ""}>{speed:g}×</option>'
+        for speed in speeds
+    )
+    pause, go_on, speed, log = (
+        escape(word) for word in (t("Pause"), t("Go on"), t("Speed of the exercise"), t("Log for the debriefing"))
+    )
+    return (
+        f'<button type="button" id="exercise-pause" data-pause="{pause}" data-go-on="{go_on}">{pause}</button>'
+        f'<select id="exercise-speed" aria-label="{speed}" title="{speed}">{options}</select>'
+        f'<a href="/api/exercise/log.csv" download>{log}</a>'
+    )
