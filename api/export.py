@@ -19,7 +19,7 @@ from data.settings import ROOT
 from data.text import LOCALES
 
 if TYPE_CHECKING:
-    from layers.export import Export, Facts
+    from layers.export.files import Export, Facts
 
 FONTS = ROOT / "assets" / "vendor"
 AT_ONCE = 2  # files made at a time: each takes a core and up to a gigabyte
@@ -44,7 +44,7 @@ def regions(form: str) -> Response:
         return fault(400, "bad_request", f"kind is one of {', '.join(KINDS)}")
 
     def make(row: Any, facts: Facts) -> Export:
-        from layers.export import credits_of, export_regions
+        from layers.export.files import credits_of, export_regions
         from layers.region_table import region_table
 
         here = api().settings
@@ -63,7 +63,7 @@ def field(form: str) -> Response:
     """`step`, whole or the cells in `bbox`."""
 
     def make(row: Any, facts: Facts) -> Export:
-        from layers.export import export_field
+        from layers.export.files import export_field
 
         here = api()
         step = here.steps().get(row)
@@ -75,7 +75,7 @@ def field(form: str) -> Response:
 
 def _answer(make: Callable[[Any, Facts], Export]) -> Response:
     """The file, or why there is none."""
-    from layers.export import facts_of_step
+    from layers.export.files import facts_of_step
 
     here = api()
     try:

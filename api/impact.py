@@ -23,7 +23,7 @@ blueprint = Blueprint("impact", __name__)
 @needs("plan.view")
 def impact() -> Response:
     """`code` (once or more), or `step` with `above` or `below` and perhaps `bbox`. Unknown numbers are null."""
-    from layers.impact import impact_of
+    from layers.impact.summary import impact_of
 
     here = api()
     try:
@@ -44,8 +44,8 @@ def impact() -> Response:
 
 def _area() -> tuple[Any, dict[str, Any]]:
     """The area asked for, and what is to be said beside its numbers."""
-    from layers.impact import footprint_of_regions
-    from layers.isolines import footprint_of_field
+    from layers.impact.isolines import footprint_of_field
+    from layers.impact.summary import footprint_of_regions
 
     here, codes = api(), request.args.getlist("code")
     if codes:

@@ -18,7 +18,7 @@ from data.grid import bounds_of
 from data.regions import KINDS, load_regions
 from data.store.engine import Store
 from data.store.fields import StepArray
-from layers.impact_people import find_population
+from layers.impact.people import find_population
 from layers.layer import RegionValues
 from layers.population import People, people_on
 from layers.step_values import open_values

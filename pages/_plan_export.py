@@ -23,7 +23,7 @@ from pages._plan_values import Answer, ValueReader
 from pages._plan_words import kind_words, statistic_title
 
 if TYPE_CHECKING:
-    from layers.export import Export, Facts
+    from layers.export.files import Export, Facts
 
 FONTS = ROOT / "assets" / "vendor"
 FORMS = {
@@ -117,7 +117,7 @@ def _offer(what: str, title: str, size: str, t: Translate) -> Component:
 
 def facts_of(answer: Answer, context: Context, locale: str) -> Facts:
     """What the files of a table say of themselves."""
-    from layers.export import credits_of, facts_of_step
+    from layers.export.files import credits_of, facts_of_step
 
     t, row, question = translator(locale), answer.row, answer.question
     spec = spec_for(row.quantity, row.unit, str(row.attributes.get("title", "")))
@@ -135,7 +135,7 @@ def facts_of(answer: Answer, context: Context, locale: str) -> Facts:
 
 
 def _regions(form: str, answer: Answer, context: Context, locale: str) -> Export:
-    from layers.export import export_regions
+    from layers.export.files import export_regions
 
     facts = replace(facts_of(answer, context, locale), unit=answer.values.unit)
     return export_regions(form, answer.values, facts, base_dir=context.settings.base_dir, fonts=FONTS)
@@ -145,7 +145,7 @@ def _risk(
     form: str, here: Any, recipe: Any, uploads: Any, context: Context, reader: ValueReader, locale: str
 ) -> Export:
     """The composite with its inputs and weights named in the notes."""
-    from layers.export import export_regions
+    from layers.export.files import export_regions
 
     t = translator(locale)
     found = risk_tab.build(here, recipe, uploads, context, reader, t)
@@ -169,7 +169,7 @@ def _risk(
 
 
 def _field(form: str, answer: Answer, context: Context, locale: str) -> Export:
-    from layers.export import export_field
+    from layers.export.files import export_field
 
     t, row = translator(locale), answer.row
     spec = spec_for(row.quantity, row.unit, str(row.attributes.get("title", "")))
@@ -181,7 +181,7 @@ def _field(form: str, answer: Answer, context: Context, locale: str) -> Export:
 def _area(
     form: str, answer: Answer, area: Any, here: Any, context: Context, reader: ValueReader, locale: str
 ) -> Export:
-    from layers.export import export_area
+    from layers.export.files import export_area
 
     if not isinstance(area, dict):
         raise LayerError("Draw, paste or choose an area first.")

@@ -24,7 +24,7 @@ from pages._plan_words import measure, number
 from pages._times import local
 
 if TYPE_CHECKING:
-    from layers.impact import Impact
+    from layers.impact.summary import Impact
 
 MOST_DRAWN = 20_000  # vertices of an outline on the map; the count is made of all of them
 ROWS = 12
@@ -137,7 +137,7 @@ def _counted(context: Any) -> bool:
 
 
 def impact(shape: Any, context: Context) -> Impact:
-    from layers.impact import impact_of
+    from layers.impact.summary import impact_of
 
     settings = context.settings
     with context.store.read() as connection:
@@ -172,7 +172,7 @@ def shape_of(
 
 
 def _of_regions(answer: Any, value: float, at: str, context: Context, t: Translate) -> tuple[Any, list[Component]]:
-    from layers.impact import footprint_of_regions
+    from layers.impact.summary import footprint_of_regions
 
     with np.errstate(invalid="ignore"):
         met = answer.inside & (answer.values.value >= value)
@@ -191,7 +191,7 @@ def _of_regions(answer: Any, value: float, at: str, context: Context, t: Transla
 
 
 def _of_cells(answer: Any, value: float, at: str, context: Context, t: Translate) -> tuple[Any, list[Component]]:
-    from layers.isolines import footprint_of_field
+    from layers.impact.isolines import footprint_of_field
 
     with context.store.read() as connection:
         row = find_step(connection, answer.question.step)

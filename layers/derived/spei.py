@@ -27,8 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from data.errors import LayerError
 from layers.derived.extremes import sample_l_moments
-from layers.layer import LayerSpec
-from layers.standardised import (
+from layers.derived.standardised import (
     FARTHEST,
     MINIMUM_YEARS,
     Floats,
@@ -39,6 +38,7 @@ from layers.standardised import (
     each_calendar_month,
     index_of,
 )
+from layers.layer import LayerSpec
 
 NEARLY_LOGISTIC = 1e-8  # a shape this small is none
 

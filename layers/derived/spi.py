@@ -24,8 +24,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from layers.layer import LayerSpec
-from layers.standardised import (
+from layers.derived.standardised import (
     FARTHEST,
     MINIMUM_YEARS,
     Floats,
@@ -36,6 +35,7 @@ from layers.standardised import (
     each_calendar_month,
     index_of,
 )
+from layers.layer import LayerSpec
 
 MOST_DRY = 1 / 3  # share of dry windows: a rainless one then stands at -0.43
 FEWEST_WET = 10  # wet windows for a gamma distribution

@@ -23,10 +23,10 @@ from rasterio.io import MemoryFile
 
 from data.errors import LayerError, StoreError
 from data.regions import default_base_dir, load_regions
-from layers.export import Facts, credits_of, export_area, export_field, export_regions
-from layers.export_raster import read_block
-from layers.export_tables import harmless
-from layers.impact import Impact, Note, Place, RegionShare, Surveyed
+from layers.export.files import Facts, credits_of, export_area, export_field, export_regions
+from layers.export.raster import read_block
+from layers.export.tables import harmless
+from layers.impact.summary import Impact, Note, Place, RegionShare, Surveyed
 from layers.layer import RegionValues
 
 BASE = default_base_dir()

@@ -16,12 +16,12 @@ from PIL import Image
 
 from data.errors import LayerError
 from data.text import translator
-from layers.export import Facts, export_field, export_regions
-from layers.export_map import colours, field_map, fit, region_map
+from layers.export.files import Facts, export_field, export_regions
+from layers.export.map import colours, field_map, fit, region_map
+from layers.export.picture_frame import bar_km, degrees, frame
+from layers.export.picture_page import PAGE, _panel
+from layers.export.picture_text import Typeface
 from layers.layer import RegionValues
-from layers.picture_frame import bar_km, degrees, frame
-from layers.picture_page import PAGE, _panel
-from layers.picture_text import Typeface
 from layers.ramps import palette
 from tests.layers.test_export import BASE, FACTS, FONTS, counties
 

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
-import layers.footprint as footprints
-import layers.impact as impacts
-import layers.impact_objects as objects
-import layers.impact_people as numbers
+import layers.impact.footprint as footprints
+import layers.impact.objects as objects
+import layers.impact.people as numbers
+import layers.impact.summary as impacts
 from data.errors import LayerError
 from data.model import FieldStep, SurveyTable
 from data.regions import default_base_dir, load_geometries, load_regions
@@ -28,9 +28,9 @@ from data.store.fields import FieldSink
 from data.store.sink import PutContext
 from data.store.surveys import SurveySink
 from data.text import translator
-from layers.footprint import MENDED, SHORT_WAY, Note, areas_km2, footprint
-from layers.impact import Impact, footprint_of_regions, impact_of
-from layers.overlap import overlap
+from layers.impact.footprint import MENDED, SHORT_WAY, Note, areas_km2, footprint
+from layers.impact.overlap import overlap
+from layers.impact.summary import Impact, footprint_of_regions, impact_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASE = default_base_dir()

@@ -24,8 +24,8 @@ from data.store.engine import Store, open_store
 from data.store.fields import FieldSink, StepArray, find_steps, open_step
 from data.store.sink import PutContext
 from ingest.grid_files import GridFiles
-from layers.impact import impact_of
-from layers.isolines import footprint_of_field
+from layers.impact.isolines import footprint_of_field
+from layers.impact.summary import impact_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from data.errors import StoreError
 from data.store.fields import StepArray, open_step
 from data.store.surveys import read_datasets
-from layers.footprint import Note, Shape, areas_km2, footprint, footprint_of_regions
-from layers.impact_objects import Surveyed, count_objects
-from layers.impact_people import People, Place, count_people, edition, find_population
+from layers.impact.footprint import Note, Shape, areas_km2, footprint, footprint_of_regions
+from layers.impact.objects import Surveyed, count_objects
+from layers.impact.people import People, Place, count_people, edition, find_population
 
 __all__ = ["Impact", "Note", "Place", "RegionShare", "Surveyed", "footprint_of_regions", "impact_of"]
 
@@ -74,7 +74,7 @@ def impact_of(
     Parameters
     ----------
     geometry : shapely geometry or GeoJSON mapping
-        See `layers.footprint.footprint`.
+        See `layers.impact.footprint.footprint`.
     base_dir, home : Path
         Base data, and what was written at run time.
     connection

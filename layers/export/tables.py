@@ -15,8 +15,8 @@ from data.errors import LayerError
 from layers.layer import RegionValues
 
 if TYPE_CHECKING:
-    from layers.export import Facts
-    from layers.export_raster import Block
+    from layers.export.files import Facts
+    from layers.export.raster import Block
 
 MOST_TABLE_CELLS = 300_000
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is run as a formula by spreadsheets

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from data.store.fields import StepArray
-from layers.footprint import Note, Shape, areas_km2
-from layers.overlap import overlap, read_cells
+from layers.impact.footprint import Note, Shape, areas_km2
+from layers.impact.overlap import overlap, read_cells
 
 POPULATION = "population"  # quantity of the archive: people in each cell, unit 1
 AT_LEAST = "At least: {share} % of the land in the area has no population value."
@@ -128,7 +128,7 @@ def _square_degrees(shape: Shape) -> float:
     """Area on the sphere in square degrees at the equator, as `Window.row_area` counts it."""
     import shapely
 
-    from layers.footprint import densify
+    from layers.impact.footprint import densify
 
     def sines(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.column_stack([points[:, 0], np.degrees(np.sin(np.radians(points[:, 1])))])

@@ -121,10 +121,10 @@ def export_regions(
     """
     _check(form, REGION_FORMATS)
     if form in ("png", "pdf"):
-        from layers.export_map import export_map, region_map
+        from layers.export.map import export_map, region_map
 
         return _named(export_map(form, region_map(values, facts, base_dir, bounds), facts, fonts), form, facts)
-    from layers.export_tables import region_frame, write_table
+    from layers.export.tables import region_frame, write_table
 
     return _named(write_table(form, region_frame(values, base_dir), facts), form, facts)
 
@@ -148,26 +148,26 @@ def export_field(
     """
     _check(form, FIELD_FORMATS)
     if form in ("png", "pdf"):
-        from layers.export_map import export_map, field_map
+        from layers.export.map import export_map, field_map
 
         return _named(export_map(form, field_map(step, facts, base_dir, bounds), facts, fonts), form, facts)
-    from layers.export_raster import read_block, write_cog
+    from layers.export.raster import read_block, write_cog
 
     if form == "tif":
         return _named(write_cog(read_block(step, bounds), facts), form, facts)
-    from layers.export_tables import MOST_TABLE_CELLS, cell_frame, write_table
+    from layers.export.tables import MOST_TABLE_CELLS, cell_frame, write_table
 
     block = read_block(step, bounds, most=MOST_TABLE_CELLS)
     return _named(write_table(form, cell_frame(block), facts), form, facts)
 
 
 def export_area(form: str, impact: Any, facts: Facts) -> Export:
-    """What a drawn area holds (`layers.impact.Impact`): the outline with its numbers, its regions and its places.
+    """What a drawn area holds (`layers.impact.summary.Impact`): its outline with numbers, its regions and places.
 
     `gpkg` has a layer of each; `parquet` the outline with its numbers; `csv` one line a number.
     """
     _check(form, AREA_FORMATS)
-    from layers.export_area import write_area
+    from layers.export.area import write_area
 
     return _named(write_area(form, impact, facts), form, facts)
 

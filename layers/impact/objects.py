@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from layers.footprint import Note, Shape
+from layers.impact.footprint import Note, Shape
 
 BATCH = 50_000  # rows held at a time
 KIND_COLUMNS = ("kind", "type", "class", "category", "类型", "类别", "种类")  # the first that a table has

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from data.errors import LayerError
 from data.grid import Axis, lon_step, row_edges, segments
 from data.store.fields import StepArray
-from layers.footprint import MOST_VERTICES, PLAIN_EDGE, Shape, footprint
-from layers.overlap import read_cells
+from layers.impact.footprint import MOST_VERTICES, PLAIN_EDGE, Shape, footprint
+from layers.impact.overlap import read_cells
 
 MOST_CELLS = 40_000_000
 Bounds = tuple[float, float, float, float]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from layers.export import Facts
-from layers.export_tables import write_csv, write_geopackage, write_geoparquet
-from layers.impact import Impact
+from layers.export.files import Facts
+from layers.export.tables import write_csv, write_geopackage, write_geoparquet
+from layers.impact.summary import Impact
 
 
 def write_area(form: str, impact: Impact, facts: Facts) -> bytes:

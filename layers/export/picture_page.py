@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from layers.export_map import MapContent, colours, finer, fit
-from layers.picture_frame import Frame, bar_km, degrees
-from layers.picture_text import Typeface
+from layers.export.map import MapContent, colours, finer, fit
+from layers.export.picture_frame import Frame, bar_km, degrees
+from layers.export.picture_text import Typeface
 from layers.ramps import legend
 
 if TYPE_CHECKING:
-    from layers.export import Facts
+    from layers.export.files import Facts
 
 DPI = 200
 PAGE = (2339, 1654)  # 297 x 210 mm

@@ -16,14 +16,14 @@ from data.errors import LayerError
 from data.grid import fractional_column, fractional_row
 from data.store.fields import StepArray
 from data.text import translator
+from layers.export.picture_frame import Bounds, Frame, frame
 from layers.fields import FIELDS
 from layers.layer import Ramp, RegionValues
-from layers.picture_frame import Bounds, Frame, frame
 from layers.ramps import palette, ramp_for
 from layers.risk import RISK_RAMP
 
 if TYPE_CHECKING:
-    from layers.export import Facts
+    from layers.export.files import Facts
 
 MOST_READ = 30_000_000  # cells read for a picture; past it an overview is
 OWN_RAMPS = {"composite_risk": RISK_RAMP}
@@ -141,7 +141,7 @@ def _sampled(step: StepArray, window: Frame) -> tuple[Numbers, Marks]:
 
 def export_map(form: str, content: MapContent, facts: Facts, fonts: Path) -> bytes:
     """The page as `png` or `pdf`: A4 across at 200 dots an inch, the same bytes for the same input."""
-    from layers.picture_page import DPI, draw_page
+    from layers.export.picture_page import DPI, draw_page
 
     t = translator(facts.locale)
     page = draw_page(content, facts, fonts, t)

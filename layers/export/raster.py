@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from data.errors import LayerError
 from data.grid import Axis, is_even, lon_step, row_edges
 from data.store.fields import StepArray
-from layers.overlap import read_cells
+from layers.impact.overlap import read_cells
 
 if TYPE_CHECKING:
-    from layers.export import Bounds, Facts
+    from layers.export.files import Bounds, Facts
 
 MOST_CELLS = 60_000_000
 UNEVEN = "Rows of uneven height were put on even ones, each taking the row that it lies in."
