@@ -7,7 +7,10 @@ the engine would have proposed, had it run then.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +22,7 @@ from alerts.history import History, scratch
 from alerts.inputs import utc_of
 from alerts.matching import MatchRule, usual
 from alerts.pack import PackRule
+from alerts.past_fields import past_fields
 from alerts.past_inputs import PastInputs, Staged
 from alerts.places import rids_of
 from alerts.proof_scores import FORMAT, Asked, history_facts, rule_report, truth_facts
@@ -64,6 +68,7 @@ def run_proof(
     step_s: float | None = None,
     curve: bool = True,
     match: MatchRule | None = None,
+    pool: Executor | None = None,
 ) -> dict[str, Any]:
     """Try rules on a history and score them.
 
@@ -81,6 +86,10 @@ def run_proof(
         Evaluate so often, instead of whenever something came in and at least each hour. [s]
     curve : bool
         Whether to try the rule at other triggers too.
+    match : MatchRule, optional
+        What counts as a match, where it is not what is usual for the hazard.
+    pool : Executor, optional
+        Where years of fields are computed: processes, or `Client.get_executor()` of Dask; else threads here.
 
     Returns
     -------
@@ -102,7 +111,7 @@ def run_proof(
     told = _Counter(progress, len(plain))
     blocks = []
     for rule in plain:
-        run = run_rule(rule, history, since, until, step_s=step_s, curve=curve, progress=told.of_rule)
+        run = run_rule(rule, history, since, until, step_s=step_s, curve=curve, progress=told.of_rule, pool=pool)
         asked = Asked(
             index=index, truth=truth, officers=officers,
             match=match or usual(rule.hazard),
@@ -142,6 +151,7 @@ def run_rule(
     step_s: float | None = None,
     curve: bool = True,
     progress: Progress | None = None,
+    pool: Executor | None = None,
 ) -> Run:
     """One rule, and with a curve its variants, through the history."""
     factors = FACTORS if curve else (1.0,)
@@ -152,8 +162,10 @@ def run_rule(
     span = (since.timestamp(), until.timestamp())
     trials = [Trial(rule=one, codes=codes, since=span[0], until=span[1]) for one in variants]
     times = moments(rule, history, *span, step_s)
-    with scratch() as (store, _):
-        inputs = PastInputs(history=history, rules=variants, staged=Staged.of(history, store, variants))
+    with scratch() as (store, _), _workers(pool) as executor:
+        fields = past_fields(history, rule, rids, index, executor)
+        staged = Staged.of(history, store, rule, without=fields)
+        inputs = PastInputs(history=history, rules=variants, staged=staged, fields=fields)
         for done, at in enumerate(times.tolist()):
             _evaluate(trials, inputs, at)
             if progress is not None:
@@ -161,6 +173,16 @@ def run_rule(
     for trial in trials:
         trial.finish()
     return Run(rule=rule, trials=trials, factors=factors, rids=rids, moments=len(times))
+
+
+@contextmanager
+def _workers(pool: Executor | None) -> Iterator[Executor]:
+    """The pool that was given, or threads: what takes time in them holds no lock of Python."""
+    if pool is not None:
+        yield pool
+        return
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as threads:
+        yield threads
 
 
 def _evaluate(trials: Sequence[Trial], inputs: PastInputs, at: float) -> None:

@@ -6,7 +6,7 @@ code reads them; readings of stations are kept in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,8 @@ from sqlalchemy.engine import Connection
 
 from alerts.engine import Inputs
 from alerts.history import History
-from alerts.inputs import Gatherer
+from alerts.inputs import Gatherer, _Column
+from alerts.past_fields import PastFields
 from alerts.rule import Rule
 from alerts.station_inputs import Network
 from data.store.engine import Store
@@ -40,9 +41,9 @@ class Staged:
     done: int = 0
 
     @classmethod
-    def of(cls, history: History, store: Store, rules: Sequence[Rule]) -> Staged:
-        """What the inputs of the rules read from the store."""
-        wanted = {item.source for rule in rules for item in rule.inputs.values()}
+    def of(cls, history: History, store: Store, rule: Rule, *, without: Collection[str] = ()) -> Staged:
+        """What the inputs of a rule read from the store, but for those of some names."""
+        wanted = {item.source for name, item in rule.inputs.items() if name not in without}
         rows: list[tuple[datetime, str, Any]] = []
         with history.store.read() as connection:
             if "events" in wanted:
@@ -107,6 +108,14 @@ class PastGatherer(Gatherer):
     """Gathers as of a moment of the past; readings come from memory."""
 
     past: History
+    fields: Mapping[str, PastFields]
+
+    def _column(self, rule: Rule, name: str, rids: NDArray[np.int32], since: NDArray[np.float64]) -> _Column:
+        held = self.fields.get(name)
+        if held is None:
+            return super()._column(rule, name, rids, since)
+        at = self.now.timestamp()
+        return _Column(numbers=held.at(at), names=(held.name(at),))
 
     def network(self, quantity: str, unit: str) -> Network:
         """The stations as they were known at this moment."""
@@ -124,6 +133,7 @@ class PastInputs:
     history: History
     rules: Sequence[Rule]  # the variant that notices most is first
     staged: Staged
+    fields: Mapping[str, PastFields] = field(default_factory=dict)
     _at: datetime | None = None
     _gatherer: PastGatherer | None = None
     _calm: Inputs | None = field(default=None)
@@ -135,7 +145,7 @@ class PastInputs:
         self._gatherer = PastGatherer(
             self.staged.store, self.history.home, self.history.base_dir, now, rules=self.rules
         )
-        self._gatherer.past = self.history
+        self._gatherer.past, self._gatherer.fields = self.history, self.fields
         self._calm = None
 
     def gather(self, rule: Rule, level_since: NDArray[np.float64]) -> Inputs:
