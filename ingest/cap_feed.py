@@ -15,11 +15,13 @@ from urllib.parse import urljoin, urlsplit
 
 from pydantic import Field
 
+from data import safe_xml
+from data.cap_words import VERSIONS
 from data.clock import parse_time
 from data.errors import BadPayload
 from data.model import IncomingWarning, Parsed, Payload, Reject
-from ingest import cap_json, safe_xml
-from ingest.cap_message import VERSIONS, namespace, read_alert
+from ingest import cap_json
+from ingest.cap_message import namespace, read_alert
 from ingest.configure import Configuration, configured_spec
 from ingest.source import SourceSpec
 

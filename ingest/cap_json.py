@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from data.cap_words import CERTAINTIES, SEVERITIES, URGENCIES
 from data.clock import parse_time
 from data.errors import BadPayload
 from data.model import IncomingWarning, Parsed, Reject
 from ingest.cap_area import Areas
-from ingest.cap_message import CERTAINTIES, SEVERITIES, URGENCIES, clean, compose, one_of
+from ingest.cap_message import clean, compose, one_of
 from ingest.safe_json import parse_json
 
 TEXTS = ("effective", "onset", "expires", "ends", "senderName", "headline", "description", "instruction", "web")

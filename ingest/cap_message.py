@@ -16,8 +16,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from data.cap_words import (
+    CERTAINTIES,
+    MESSAGE_TYPES,
+    SCOPES,
+    SEVERITIES,
+    SIGNATURE,
+    STATUSES,
+    UNSEEN,
+    URGENCIES,
+    VERSIONS,
+)
 from data.clock import iso, parse_time
-from data.model import IncomingWarning, Level
+from data.model import IncomingWarning
 from ingest.cap_area import Areas
 
 if TYPE_CHECKING:
@@ -25,29 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-VERSIONS = {
-    "http://www.incident.com/cap/1.0": "1.0",
-    "urn:oasis:names:tc:emergency:cap:1.0": "1.0",
-    "urn:oasis:names:tc:emergency:cap:1.1": "1.1",
-    "urn:oasis:names:tc:emergency:cap:1.2": "1.2",
-}
-STATUSES = ("Actual", "Exercise", "System", "Test", "Draft")
-MESSAGE_TYPES = ("Alert", "Update", "Cancel", "Ack", "Error")
-SCOPES = ("Public", "Restricted", "Private")
-URGENCIES = ("Immediate", "Expected", "Future", "Past", "Unknown")
-SEVERITIES = {
-    "Extreme": Level.RED,
-    "Severe": Level.ORANGE,
-    "Moderate": Level.YELLOW,
-    "Minor": Level.BLUE,
-    "Unknown": Level.UNKNOWN,
-}
-CERTAINTIES = ("Observed", "Likely", "Possible", "Unlikely", "Unknown")
 NO_END_GIVEN = timedelta(hours=24)
-SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
-
-# Characters that change what a reader sees: controls, direction overrides, lone surrogates.
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def read_alert(alert: Element, language: str) -> IncomingWarning:
@@ -182,7 +171,7 @@ def read_references(written: str, notes: list[str]) -> tuple[tuple[str, str, str
 
 def clean(value: str) -> str:
     """Text as a reader may see it: trimmed, without control and direction characters."""
-    return _UNSEEN.sub("", value).strip()
+    return UNSEEN.sub("", value).strip()
 
 
 def one_of(value: str, allowed: Iterable[str], what: str, notes: list[str]) -> str:

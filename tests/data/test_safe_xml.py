@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from data import safe_xml
 from data.errors import BadPayload
-from ingest import safe_xml
 
 DECLARED = '<?xml version="1.0"?>'
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
