@@ -34,7 +34,13 @@ doctor:
 test: $(VENV)/test.stamp
 	@$(BIN)/python -m data.setup --for-tests
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -m "not prove" -n 2 --dist loadgroup --no-loadscope-reorder
+	$(MAKE) --no-print-directory -j2 --output-sync=target tests-of-browser tests-without-browser
+
+tests-of-browser:
+	$(BIN)/python -m pytest -m "not prove and browser"
+
+tests-without-browser:
+	$(BIN)/python -m pytest -m "not prove and not browser"
 
 lint: $(VENV)/test.stamp
 	$(BIN)/python -m ruff check .

@@ -28,14 +28,6 @@ ORACLES = ROOT.parent / "shared" / "oracles"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With two workers one drives the browser, first of all, and the other does the rest a file at a time."""
-    items.sort(key=lambda item: "browser" not in item.keywords)
-    for item in items:
-        group = "browser" if "browser" in item.keywords else item.path.relative_to(ROOT).as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture
 def now() -> datetime:
     return NOW
