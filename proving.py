@@ -71,7 +71,7 @@ def _backtest(options: argparse.Namespace, settings: Settings) -> int:
     index = load_regions(settings.base_dir)
     step_s = _seconds(options.step)
     lang = options.lang or settings.locale
-    with _history(options, settings) as (history, scenario):
+    with history_of(options, settings) as (history, scenario):
         truth: Truth | None = read_truth(options.truth, index) if options.truth else None
         if truth is None and scenario is not None and (text := scenario.text("truth.csv")) is not None:
             truth = truth_of(text.encode(), index)
@@ -129,7 +129,7 @@ def _rules(options: argparse.Namespace, settings: Settings, scenario: Scenario |
 
 
 @contextmanager
-def _history(options: argparse.Namespace, settings: Settings) -> Iterator[tuple[History, Scenario | None]]:
+def history_of(options: argparse.Namespace, settings: Settings) -> Iterator[tuple[History, Scenario | None]]:
     """The history that is asked for, and the scenario where it is one."""
     from alerts.history import archive_history, open_history
 

@@ -28,6 +28,9 @@ ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "payload.download": STAFF,  # bytes as received, also rejected ones
         "proposals.view": EVERYONE,
         "proposals.close": DUTY,
+        "rules.view": STAFF,
+        "rules.edit": frozenset({"planner", "author"}),  # drafts, trials, versions; a version runs nothing by itself
+        "rules.enable": frozenset({"author", "approver"}),  # let a version run, or switch a rule off
         "truth.add": DUTY | {"planner"},  # what happened: scores are made of it
         "status.view": DUTY,  # /statusz and /metrics
         "audit.view": ADMIN,
