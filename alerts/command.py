@@ -84,7 +84,7 @@ def evaluate_report(
     told = []
     for item in enabled:
         try:
-            evaluated = evaluate_rule(store, gatherer, item, now)
+            evaluated = evaluate_rule(store, gatherer, item, now, looking_back=True)
         except RuleError as error:
             told.append(_rule(item.rule, "error", str(error)))
             continue

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from alerts.engine import (
+    AHEAD_S,
     Compiled,
     Inputs,
     Small,
@@ -34,12 +35,14 @@ from alerts.engine import (
 from alerts.freeze import TEXTS, state_from_bytes, state_to_bytes
 from alerts.inputs import Gatherer
 from alerts.keep import Outcome, keep_evaluation, keep_proposals, keep_state, keep_transitions, keep_version
-from alerts.mute import muted_up_to, read_mutes
+from alerts.late import Missed, find_missed, keep_checkpoint, late_drafts, late_transitions, newest_payload
+from alerts.mute import held_back, muted_up_to, read_mutes
 from alerts.pack import PackRule
 from alerts.places import rids_of
-from alerts.propose import draft_proposals, to_propose
+from alerts.propose import Draft, draft_proposals, to_propose
 from alerts.rule import Rule
 from alerts.snapshot import combine, write_snapshot
+from data.clock import iso
 from data.errors import RuleError, StaleLeader, TocsinError
 from data.model import EventStatus, Level
 from data.regions import RegionIndex, load_regions
@@ -47,6 +50,7 @@ from data.store.engine import Store
 from data.store.tables import event, rule_state, rule_version
 
 log = logging.getLogger(__name__)
+CLOCK_SLACK = timedelta(seconds=AHEAD_S)  # a clock may be set right by so much
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,18 +108,21 @@ def evaluate_all(
     with store.read() as connection:
         enabled = enabled_rules(connection, listed, now)
         mutes = read_mutes(connection, now)
+        seen = newest_payload(connection)
     _mark_loaded(store, {item.rule.key for item in enabled}, epoch)
     gatherer = Gatherer(store, home, base_dir, now, rules=[item.rule for item in enabled])
     outcomes: list[Outcome] = []
     layers: list[tuple[NDArray[np.int32], State]] = []
-    held_back: list[NDArray[np.int32]] = []
+    muted: list[NDArray[np.int32]] = []
     for item in enabled:
         try:
             evaluated = evaluate_rule(store, gatherer, item, now)
             limit = muted_up_to(mutes, item.rule, index, evaluated.rids)
-            outcomes.append(_write(store, index, evaluated, limit, now, epoch))
-            layers.append((evaluated.rids, evaluated.after))
-            held_back.append(evaluated.rids[(limit >= evaluated.after.level) & (evaluated.after.level > 0)])
+            late = _late(store, gatherer, evaluated)
+            outcome, after = _write(store, index, evaluated, late, limit, seen, now, epoch)
+            outcomes.append(outcome)
+            layers.append((evaluated.rids, after))
+            muted.append(evaluated.rids[(limit >= after.level) & (after.level > 0)])
         except StaleLeader:
             raise
         except (
@@ -126,8 +133,8 @@ def evaluate_all(
             layers += _last_known(store, index, item.rule, now)
     layers += _left_behind(store, index, listed, {item.rule.key for item in enabled}, now)
     own = combine(layers, len(index))
-    muted = np.unique(np.concatenate([*held_back, np.empty(0, dtype=np.int32)]))
-    changed, counts = write_snapshot(store, index, own, muted, now, epoch)
+    muted_rids = np.unique(np.concatenate([*muted, np.empty(0, dtype=np.int32)]))
+    changed, counts = write_snapshot(store, index, own, muted_rids, now, epoch)
     return Report(at=now, outcomes=tuple(outcomes), levels_changed=changed, counts=counts)
 
 
@@ -155,14 +162,27 @@ def _mark_loaded(store: Store, keys: Collection[str], epoch: int | None) -> None
                 connection.execute(rule_state.update().where(here).values(loaded=rule in keys))
 
 
-def evaluate_rule(store: Store, gatherer: Gatherer, item: PackRule, now: datetime) -> Evaluated:
-    """One rule's step over what the store holds; writes nothing."""
+def evaluate_rule(
+    store: Store, gatherer: Gatherer, item: PackRule, now: datetime, *, looking_back: bool = False
+) -> Evaluated:
+    """One rule's step over what the store holds; writes nothing.
+
+    A clock that stands before the rule's last evaluation is a fault, unless somebody is `looking_back`: then the rule
+    begins anew.
+    """
     started = time.perf_counter()
     compiled = compile_rule(item.rule)
     rids = rids_of(item.rule, gatherer.index)
     with store.read() as connection:
         before = read_state(connection, compiled, gatherer.index.code[rids], now)
+        last = last_look(connection, item.rule)
+    set_back = last is not None and now < last - CLOCK_SLACK
+    if set_back and looking_back:
+        before, set_back = new_state(compiled, len(rids)), False
     inputs, reason = _gather(gatherer, item.rule, compiled, before)
+    if set_back and last is not None:
+        reason = f"the clock stands before the last evaluation at {iso(last)}: nobody knows which of the two is right"
+        inputs = no_inputs(compiled, before, reason)
     after, transitions = step(compiled, before, inputs, now)
     return Evaluated(
         item=item, compiled=compiled, rids=rids, before=before, after=after, transitions=transitions, reason=reason,
@@ -198,6 +218,14 @@ def read_state(connection: Connection, compiled: Compiled, codes: NDArray[np.str
     return _move(state, stored, codes, new_state(compiled, len(codes)))
 
 
+def last_look(connection: Connection, rule: Rule) -> datetime | None:
+    """When a rule was last evaluated, with or without success."""
+    found: datetime | None = connection.execute(
+        sa.select(rule_state.c.evaluated_at).where(rule_state.c.rule == rule.key)
+    ).scalar()
+    return found
+
+
 def _move(state: State, stored: NDArray[np.str_], codes: NDArray[np.str_], fresh: State) -> State:
     """The same state over another list of regions, matched by code."""
     place = {code: position for position, code in enumerate(stored.tolist())}
@@ -216,34 +244,80 @@ def _move(state: State, stored: NDArray[np.str_], codes: NDArray[np.str_], fresh
     return State(**{name: moved(name) for name in names}, names=state.names, failed=state.failed)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Late:
+    """What late readings came to; `failed` where nobody could find out, so that it is tried again."""
+
+    missed: Missed | None = None
+    failed: bool = False
+
+
+def _late(store: Store, gatherer: Gatherer, item: Evaluated) -> Late:
+    """Late readings of a rule; a fault here leaves what was found without them."""
+    if item.reason:
+        return Late(failed=True)
+    try:
+        return Late(missed=find_missed(store, gatherer, item.compiled, item.rids, item.before, item.after))
+    except Exception:  # whatever goes wrong with the past, the present stands
+        log.exception("%s: late readings could not be looked at", item.item.rule.key)
+        return Late(failed=True)
+
+
 def _write(
-    store: Store, index: RegionIndex, item: Evaluated, muted: Small, now: datetime, epoch: int | None
-) -> Outcome:
-    rule = item.item.rule
-    moves, proposed = to_propose(item.before.proposed, item.after.level, muted)
-    after = replace(item.after, proposed=proposed)
-    codes = index.code[item.rids]
-    watched = after.watches
-    firing, unknown = int((after.level > 0).sum()), int((after.unknown & watched).sum())
-    outcome = "error" if item.reason else "fired" if firing else "unknown" if unknown else "quiet"
+    store: Store,
+    index: RegionIndex,
+    item: Evaluated,
+    late: Late,
+    muted: Small,
+    seen: int,
+    now: datetime,
+    epoch: int | None,
+) -> tuple[Outcome, State]:
+    """Keep what an evaluation found. Returns what it came to, and the state as kept."""
+    rule, codes, missed = item.item.rule, index.code[item.rids], late.missed
+    found, transitions, waves = item.after, list(item.transitions), list[tuple[Draft, ...]]()
+    settled = found.level
+    if missed is not None:
+        found = missed.state
+        settled = np.where(missed.replaced, item.before.proposed, found.level).astype(np.int8)
+        transitions = [one for one in transitions if not missed.replaced[one.index]]
+        transitions += late_transitions(missed, item.before)
+        waves = late_drafts(missed, item.before.proposed, held_back(muted, found.level), codes.tolist())
+    moves, proposed = to_propose(item.before.proposed, settled, muted)
+    if missed is not None:
+        told = missed.replaced & ~held_back(muted, found.level)
+        proposed = np.where(told, found.level, proposed).astype(np.int8)
+    after = replace(found, proposed=proposed)
     with store.read() as connection:
         revised, withdrawn = _retold(connection, item)
     drafts = draft_proposals(
         moves, codes.tolist(), in_force_before=int((item.before.proposed > 0).sum()), revised=revised,
         withdrawn=withdrawn,
     )  # fmt: skip
-    result = Outcome(
-        rule=rule.key, outcome=outcome, watched=int(watched.sum()), firing=firing, unknown=unknown,
-        transitions=len(item.transitions), proposals=len(drafts), seconds=item.seconds, reason=item.reason,
-    )  # fmt: skip
+    result = _outcome(item, after, len(transitions), len(drafts) + sum(len(wave) for wave in waves))
     blob = state_to_bytes(after, codes)
     with store.write(epoch=epoch) as connection:
         keep_version(connection, item.item, now)
-        keep_state(connection, rule, blob, now, moved=not item.reason)
-        proposals = keep_proposals(connection, rule, drafts, now)
-        keep_transitions(connection, rule, item.transitions, codes.tolist(), proposals, now)
+        keep_state(connection, rule, blob, now, moved=not item.reason, seen=None if late.failed else seen)
+        if not item.reason:
+            keep_checkpoint(connection, rule, blob, now)
+        proposals: dict[str, int] = {}
+        for wave in (drafts, *waves):
+            proposals |= keep_proposals(connection, rule, wave, now)
+        keep_transitions(connection, rule, transitions, codes.tolist(), proposals, now)
         keep_evaluation(connection, rule, result, now)
-    return result
+    return result, after
+
+
+def _outcome(item: Evaluated, after: State, transitions: int, proposals: int) -> Outcome:
+    watched = after.watches
+    firing, unknown = int((after.level > 0).sum()), int((after.unknown & watched).sum())
+    return Outcome(
+        rule=item.item.rule.key,
+        outcome="error" if item.reason else "fired" if firing else "unknown" if unknown else "quiet",
+        watched=int(watched.sum()), firing=firing, unknown=unknown, transitions=transitions, proposals=proposals,
+        seconds=item.seconds, reason=item.reason,
+    )  # fmt: skip
 
 
 def _retold(connection: Connection, item: Evaluated) -> tuple[set[int], set[int]]:

@@ -48,10 +48,15 @@ def keep_version(connection: Connection, item: PackRule, now: datetime) -> None:
         )  # fmt: skip
 
 
-def keep_state(connection: Connection, rule: Rule, blob: bytes, now: datetime, *, moved: bool) -> None:
+def keep_state(
+    connection: Connection, rule: Rule, blob: bytes, now: datetime, *, moved: bool, seen: int | None
+) -> None:
+    """The state; its watermark only after a success, and what it has seen only where all of that was used."""
     values: dict[str, Any] = {"digest": rule.digest, "evaluated_at": now, "state": blob}
     if moved:
         values["watermark_at"] = now
+    if seen is not None:
+        values["seen_payload"] = seen
     row = rule_state.c.rule == rule.key
     if not connection.execute(rule_state.update().where(row).values(**values)).rowcount:
         connection.execute(rule_state.insert().values(rule=rule.key, enabled=True, **values))

@@ -146,6 +146,11 @@ def muted_up_to(mutes: Iterable[Mute], rule: Rule, index: RegionIndex, rids: NDA
     return limit
 
 
+def held_back(up_to: NDArray[np.int8], level: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """(n,) where a level is not put before people, given up to which one each region is muted."""
+    return np.asarray((up_to > 0) & (level <= up_to))
+
+
 def mute_of(mutes: Iterable[Mute], rule: Rule, level: Level, above: Iterable[str]) -> Mute | None:
     """The mute that a rule's level in a region is under: the one that lasts longest, or None.
 

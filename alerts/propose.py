@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from alerts.engine import Small
+from alerts.mute import held_back
 from data.model import Level
 
 
@@ -42,7 +43,7 @@ def to_propose(proposed: Small, level: Small, muted_up_to: Small) -> tuple[list[
     muted_up_to : array of int8
         (n,) levels up to this one are held back; 0 where nothing is.
     """
-    open_now = (level != proposed) & ~((muted_up_to > 0) & (level <= muted_up_to))
+    open_now = (level != proposed) & ~held_back(muted_up_to, level)
     moves = [
         Move(index=index, from_level=Level(int(proposed[index])), to_level=Level(int(level[index])))
         for index in np.flatnonzero(open_now).tolist()
