@@ -10,6 +10,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -46,6 +47,7 @@ def add_arguments(commands: Any) -> None:
     trial.add_argument("--step", metavar="DURATION", help="evaluate so often, instead of whenever something came")
     trial.add_argument("--officers", type=int, default=1, metavar="N")
     trial.add_argument("--no-curve", action="store_true", help="the present trigger only")
+    trial.add_argument("--cluster", metavar="ADDRESS", help="compute years of fields on a Dask cluster")
     trial.add_argument("--keep", action="store_true", help="keep each rule's report in the store")
     trial.add_argument("--html", type=Path, metavar="FILE")
     trial.add_argument("--lang", choices=("en", "zh"), default="")
@@ -76,9 +78,17 @@ def _backtest(options: argparse.Namespace, settings: Settings) -> int:
         if truth is None and scenario is not None and (text := scenario.text("truth.csv")) is not None:
             truth = truth_of(text.encode(), index)
         rules = _rules(options, settings, scenario)
-        report = run_proof(
-            rules, history, truth, options.officers, _progress(), step_s=step_s, curve=not options.no_curve
-        )
+        with _cluster(options.cluster) as pool:
+            report = run_proof(
+                rules,
+                history,
+                truth,
+                options.officers,
+                _progress(),
+                step_s=step_s,
+                curve=not options.no_curve,
+                pool=pool,
+            )
         issued = scenario.text("issued.csv") if scenario is not None else None
         if issued is not None:
             report["issued"] = issued_report(issued, truth, index, history, [item.rule for item in rules])
@@ -99,6 +109,22 @@ def _backtest(options: argparse.Namespace, settings: Settings) -> int:
         for text in _issued_sentences(report, lang):
             print(text)
     return 0
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[Executor | None]:
+    """The workers of a Dask cluster, which must see the same folders; None where none is named."""
+    if address is None:
+        yield None
+        return
+    from dask.distributed import Client
+
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise ConfigError([f"--cluster: {address} does not answer: {error}"]) from error
+    with client, client.get_executor(pure=False) as pool:
+        yield pool
 
 
 def _issued_sentences(report: dict[str, Any], lang: str) -> list[str]:

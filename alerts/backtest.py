@@ -160,7 +160,7 @@ def run_rule(
     rids = rids_of(rule, index)
     codes = [str(code) for code in index.code[rids]]
     span = (since.timestamp(), until.timestamp())
-    trials = [Trial(rule=one, codes=codes, since=span[0], until=span[1]) for one in variants]
+    trials = [Trial(rule=one, codes=codes, since=span[0], until=span[1], light=one is not rule) for one in variants]
     times = moments(rule, history, *span, step_s)
     with scratch() as (store, _), _workers(pool) as executor:
         fields = past_fields(history, rule, rids, index, executor)

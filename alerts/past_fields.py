@@ -166,25 +166,32 @@ def _sums(
 ) -> Iterator[tuple[NDArray[np.float32], float]]:
     """Sums and means. In 64 bits, sums of 32-bit numbers that span less than 2**29 are exact: nothing adds up."""
     from alerts.past_kernel import add, put_out, take_off
+    from alerts.past_kernel import slide as pass_on
 
     held: deque[NDArray[np.float32] | None] = deque()
-    total = missing = out = None
+    total = missing = None
     first = 0
     for place, step in enumerate(steps):
         values = np.ascontiguousarray(read(step), np.float32)
         if total is None or missing is None:
             total, missing = np.zeros(values.size), np.zeros(values.size, np.int32)
-        add(total, missing, values.ravel())
         held.append(values if len(held) < HELD else None)
         new = _members(steps, place, sliding, first)
-        for gone in range(first, new):
-            old = held.popleft()
-            take_off(total, missing, (read(steps[gone]) if old is None else old).ravel())
+        gone = [
+            np.ascontiguousarray(read(steps[one]) if (old := held.popleft()) is None else old, np.float32).ravel()
+            for one in range(first, new)
+        ]
         first = new
-        if place >= start:
-            count = float(place - first + 1) if sliding.item.accumulate == "mean" else 1.0
-            out = np.empty(values.size, np.float32)
+        count = float(place - first + 1) if sliding.item.accumulate == "mean" else 1.0
+        out, flat = np.empty(values.size, np.float32), values.ravel()
+        if len(gone) == 1:
+            pass_on(total, missing, flat, gone[0], count, sliding.factor, sliding.offset, out)
+        else:
+            add(total, missing, flat)
+            for one in gone:
+                take_off(total, missing, one)
             put_out(total, missing, count, sliding.factor, sliding.offset, out)
+        if place >= start:
             yield out.reshape(values.shape), sliding.coverage([one.at for one in steps[first : place + 1]])
 
 

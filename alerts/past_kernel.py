@@ -42,3 +42,19 @@ def put_out(total: Any, missing: Any, count: float, factor: float, offset: float
     """The sum over `count`, in another unit; NaN where any step of the window is missing."""
     for cell in range(total.size):
         out[cell] = np.nan if missing[cell] > 0 else total[cell] / count * factor + offset
+
+
+@_compiled
+def slide(total: Any, missing: Any, new: Any, old: Any, count: float, factor: float, offset: float, out: Any) -> None:
+    """One step in, one out, and the result: the three above in one pass over memory."""
+    for cell in range(total.size):
+        value, gone = new[cell], old[cell]
+        if value == value:
+            total[cell] += value
+        else:
+            missing[cell] += 1
+        if gone == gone:
+            total[cell] -= gone
+        else:
+            missing[cell] -= 1
+        out[cell] = np.nan if missing[cell] > 0 else total[cell] / count * factor + offset

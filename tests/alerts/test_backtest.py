@@ -178,6 +178,25 @@ def test_curve_passes_through_the_present_choice_and_falls_with_the_trigger(
     assert curve[0]["triggers"]["blue"] == [5.0] and curve[-1]["triggers"]["yellow"] == [40.0]
 
 
+@pytest.mark.parametrize("tree", [False, True], ids=["one comparison", "joined"])
+def test_a_light_trial_changes_levels_as_a_whole_one(rule: Rule, past: History, tree: bool) -> None:
+    """Variants are followed only where they can have a level."""
+    if tree:
+        body = rule.body
+        body["inputs"]["y"] = {**body["inputs"]["x"], "window": "6h"}
+        either = [{"input": "x", "trigger": 10, "clear": 8}, {"input": "y", "trigger": 16, "clear": 12}]
+        body["levels"]["blue"] = {"any": either}
+        rule = Rule.model_validate(body)
+    since, until = past.span([rule])
+    run = run_rule(rule, past, since, until)
+    assert sum(trial.light for trial in run.trials) == len(FACTORS) - 1
+    for trial in run.trials:
+        if trial.light:
+            alone = run_rule(trial.rule, past, since, until, curve=False).present
+            assert not alone.light
+            assert (trial.changes, trial.proposals) == (alone.changes, alone.proposals)
+
+
 def test_without_truth_there_are_no_scores_but_a_reason(rule: Rule, past: History) -> None:
     found = run_proof([rule], past, None)["rules"][0]
     pod = found["all"]["scores"]["pod"]
