@@ -80,15 +80,9 @@ def _backtest(options: argparse.Namespace, settings: Settings) -> int:
         rules = _rules(options, settings, scenario)
         with _cluster(options.cluster) as pool:
             report = run_proof(
-                rules,
-                history,
-                truth,
-                options.officers,
-                _progress(),
-                step_s=step_s,
+                rules, history, truth, options.officers, _progress(), step_s=step_s, pool=pool,
                 curve=not options.no_curve,
-                pool=pool,
-            )
+            )  # fmt: skip
         issued = scenario.text("issued.csv") if scenario is not None else None
         if issued is not None:
             report["issued"] = issued_report(issued, truth, index, history, [item.rule for item in rules])
@@ -117,10 +111,11 @@ def _cluster(address: str | None) -> Iterator[Executor | None]:
     if address is None:
         yield None
         return
-    from dask.distributed import Client
+    from dask import distributed
 
+    connect: Any = distributed.Client
     try:
-        client = Client(address, timeout=10)
+        client = connect(address, timeout=10)
     except (OSError, ValueError) as error:
         raise ConfigError([f"--cluster: {address} does not answer: {error}"]) from error
     with client, client.get_executor(pure=False) as pool:
