@@ -226,6 +226,12 @@ def parser() -> argparse.ArgumentParser:
     import proving
 
     proving.add_arguments(commands)
+    mutes = commands.add_parser("mute", help="hold proposals back for a time").add_subparsers(
+        dest="action", required=True
+    )
+    from alerts import mute_command
+
+    mute_command.add_arguments(mutes)
     audit = commands.add_parser("audit", help="the audit chain").add_subparsers(dest="action", required=True)
     audit.add_parser("verify", help="check the hash chain").add_argument("--json", action="store_true")
     return top
@@ -263,6 +269,8 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             import rehearsal
 
             return rehearsal.main(options, settings)
+        case "mute":
+            return run_mute(options, settings)
         case "backtest" | "truth":
             import proving
 
@@ -275,6 +283,18 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             from access.command import verify_main
 
             return verify_main(open_migrated(settings), options.json)
+
+
+def run_mute(options: argparse.Namespace, settings: Settings) -> int:
+    """Hold proposals back, show what is held back, or end it; each change is in the audit chain."""
+    from access import audit
+    from alerts.mute_command import mute_main
+    from alerts.pack import builtin_paths, read_paths
+    from data.regions import load_regions
+
+    rules, _ = read_paths((*builtin_paths(), *settings.rule_paths))
+    index = load_regions(settings.base_dir)
+    return mute_main(open_migrated(settings), options, rules=rules, index=index, now=utc_now(), audit=audit.append)
 
 
 def _time(text: str | None) -> Any:
