@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from dash import html
 from dash.development.base_component import Component
 
+from alerts.running import EDITOR
 from data.text import Translate
 from pages._context import Context
 from pages._rule_state import Line, lines
@@ -73,8 +74,10 @@ def _row(one: Line, context: Context, t: Translate, locale: str) -> Component:
     off = one.standing.switched_off or not rule.enabled
     mutes = [html.P(t("until {at}, by {who}").format(at=local(mute.ends_at, zone), who=mute.owner), title=mute.reason)
              for mute in one.mutes]  # fmt: skip
+    runs = standing_words(one.standing, rule.enabled, one.item.path.parent != EDITOR, t)
     cells = (
-        name, rule.authority.of(locale), rule.hazard, standing_words(one.standing, rule.enabled, t), rule.version,
+        name, rule.authority.of(locale), rule.hazard, runs,
+        rule.version,
         decided_words(one.standing, zone, t) or "–", expected, budget, mutes or "–",
     )  # fmt: skip
     return html.Tr([html.Td(cell) for cell in cells], className="off" if off else "", **{"data-rule": rule.key})

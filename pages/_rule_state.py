@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 
 from alerts.mute import Mute, read_mutes
 from alerts.pack import PackRule
-from alerts.rule_version import Decision, Edition, Standing, decisions, standings, versions
-from alerts.running import enabled, with_decisions
-from data.store.tables import proof, proposal, rule_draft, rule_version
+from alerts.rule_version import Decision, Edition, Standing, decisions, rule_of, standings, versions
+from alerts.running import EDITOR, enabled, with_decisions
+from data.store.tables import proof, proposal, rule_draft, rule_edition, rule_version
 from pages import packs
 from pages._context import Context
 from pages._rule_text import text_of
@@ -90,7 +90,9 @@ def lines(context: Context, now: datetime) -> tuple[list[Line], tuple[str, ...]]
             for rule, standing in decided.items()
             if standing.waiting is not None
         }
+        saved = _only_saved(connection, {item.rule.key for item in files})
     rules, broken = with_decisions(files, decided, running)
+    rules += tuple(item for item in saved if item.rule.key not in {one.rule.key for one in rules})
     with context.store.read() as connection:
         loads = _loads(connection, {item.rule.key: item.rule.digest for item in rules}, now)
     found = [
@@ -104,16 +106,30 @@ def lines(context: Context, now: datetime) -> tuple[list[Line], tuple[str, ...]]
     return found, (*(str(fault) for fault in faults), *broken)
 
 
+def _only_saved(connection: Connection, known: Collection[str]) -> list[PackRule]:
+    """Rules of which there are versions only: the newest of each, which runs nothing by being there."""
+    newest = sa.select(rule_edition.c.rule, sa.func.max(rule_edition.c.number)).group_by(rule_edition.c.rule)
+    found = []
+    for key, number in connection.execute(newest).all():
+        if key not in known:
+            same = sa.and_(rule_edition.c.rule == key, rule_edition.c.number == number)
+            rule, _ = rule_of(connection.execute(sa.select(rule_edition.c.text).where(same)).scalar_one())
+            if rule is not None:
+                off = rule.model_copy(update={"enabled": False})
+                found.append(PackRule(rule=off, path=EDITOR / f"{key}-{number}.yaml"))
+    return found
+
+
 def _loads(connection: Connection, digests: Mapping[str, str], now: datetime) -> dict[str, Load]:
     """What was counted of each rule, beside what the newest trial of exactly what runs has promised."""
     since = now - LOOKED_AT
     recent = sa.select(proposal.c.rule, sa.func.count()).where(proposal.c.created_at > since)
-    count = dict(connection.execute(recent.group_by(proposal.c.rule)).tuples().all())
+    count: dict[str, int] = {row[0]: row[1] for row in connection.execute(recent.group_by(proposal.c.rule))}
     first = sa.select(rule_version.c.rule, sa.func.min(rule_version.c.first_at)).group_by(rule_version.c.rule)
-    begun = {rule: max(at, since) for rule, at in connection.execute(first).tuples()}
+    begun = {row[0]: max(row[1], since) for row in connection.execute(first)}
     newest = sa.select(sa.func.max(proof.c.id)).where(proof.c.digest.in_(list(digests.values())))
     reports = sa.select(proof.c.digest, proof.c.report).where(proof.c.id.in_(newest.group_by(proof.c.digest)))
-    promised = {digest: _per_week(report) for digest, report in connection.execute(reports).tuples()}
+    promised = {row.digest: _per_week(row.report) for row in connection.execute(reports)}
     return {
         rule: Load(
             expected=promised.get(digest), count=count.get(rule, 0),

@@ -12,12 +12,14 @@ from pages._rule_state import Load
 from pages._times import local
 
 
-def standing_words(standing: Standing, enabled: bool, t: Translate) -> str:
+def standing_words(standing: Standing, enabled: bool, on_file: bool, t: Translate) -> str:
     """What runs, in a few words."""
     if standing.switched_off:
         return t("switched off")
     if standing.running is not None:
         return t("version {n} of this office").format(n=standing.running)
+    if not on_file:
+        return t("nothing: no version is enabled")
     return t("as its file says") if enabled else t("off in its file")
 
 

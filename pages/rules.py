@@ -97,9 +97,7 @@ def _one(shown: Opened, context: Context, t: Translate, locale: str, tab: str) -
 
 def _standing(shown: Opened, context: Context, t: Translate) -> list[Any]:
     on = shown.item.rule.enabled if shown.item is not None else False
-    if shown.item is None and shown.standing.ruling is None:
-        return [t("It is in no file, and no version of it runs.")]
-    words = t("What runs: {what}").format(what=standing_words(shown.standing, on, t))
+    words = t("What runs: {what}").format(what=standing_words(shown.standing, on, shown.item is not None, t))
     decided = decided_words(shown.standing, context.settings.zone, t)
     ruling = shown.standing.ruling
     reason = f" “{ruling.why}”" if ruling is not None else ""
