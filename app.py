@@ -220,9 +220,9 @@ def parser() -> argparse.ArgumentParser:
     from access.command import add_arguments
 
     add_arguments(user)
-    import rehearsal
+    import rehearsal_command
 
-    rehearsal.add_arguments(commands)
+    rehearsal_command.add_arguments(commands)
     import proving
 
     proving.add_arguments(commands)
@@ -266,9 +266,9 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             paths = options.rules or [*builtin_paths(), *settings.rule_paths]
             return evaluate_main(settings, paths, _time(options.at) or utc_now(), options.region, options.json)
         case "replay" | "scenario" | "record" | "demo" | "drill" | "debrief" | "play":
-            import rehearsal
+            import rehearsal_command
 
-            return rehearsal.main(options, settings)
+            return rehearsal_command.main(options, settings)
         case "mute":
             return run_mute(options, settings)
         case "backtest" | "truth":

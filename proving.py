@@ -181,7 +181,7 @@ def history_of(options: argparse.Namespace, settings: Settings) -> Iterator[tupl
 
 def _scenario(named: str, out: Path | None = None) -> Scenario | None:
     """The scenario of a name, a folder of sources or a zip; None for anything else."""
-    from alerts.scenario import read_scenario
+    from alerts.scenario_file import read_scenario
     from alerts.scenario_build import BUILTIN
     from rehearsal import find_scenario
 

@@ -22,11 +22,11 @@ from alerts.scenario import (
     PAYLOADS,
     ROUNDS,
     iso_micro,
-    read_scenario,
     stamp,
     table_bytes,
     write_scenario,
 )
+from alerts.scenario_file import read_scenario
 from data.clock import iso
 from data.errors import ConfigError
 from data.settings import Settings

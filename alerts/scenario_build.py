@@ -16,8 +16,9 @@ from typing import Any
 
 import yaml
 
-from alerts.scenario import FEEDS, HEAD, ISSUED, PAYLOADS, TRUTH, read_scenario, stamp, write_scenario
+from alerts.scenario import FEEDS, HEAD, ISSUED, PAYLOADS, TRUTH, stamp, write_scenario
 from alerts.scenario_cyclone import GUST, fix_at, read_track, wind_ms
+from alerts.scenario_file import read_scenario
 from data.clock import iso, parse_duration, parse_time
 from data.errors import ConfigError
 from data.settings import ROOT

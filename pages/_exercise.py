@@ -57,7 +57,7 @@ def marked(page: str, strip: str) -> str:
 
 def _view(path: Path) -> str:
     """Where the map opens, as it stands in an address; empty where the scenario does not say."""
-    from alerts.scenario import read_scenario
+    from alerts.scenario_file import read_scenario
 
     view = read_scenario(path).head.view if path.is_file() else None
     return "" if view is None else f"map={view[2]:.2f}/{view[1]:.4f}/{view[0]:.4f}"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.scenario import Delivery, read_scenario, write_scenario
+from alerts.scenario import Delivery, write_scenario
 from alerts.scenario_build import BUILTIN, build, rows_of
 from alerts.scenario_cyclone import KNOT_MS, Fix, fix_at, read_track, wind_ms
+from alerts.scenario_file import read_scenario
 from data.clock import parse_time
 from data.errors import ConfigError
 from data.settings import Settings

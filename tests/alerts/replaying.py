@@ -12,7 +12,8 @@ import yaml
 from sqlalchemy.engine import Connection
 
 import rehearsal
-from alerts.scenario import Scenario, read_scenario, stamp, write_scenario
+from alerts.scenario import Scenario, stamp, write_scenario
+from alerts.scenario_file import read_scenario
 from data.clock import iso
 from data.settings import Settings
 from data.store.engine import open_store

@@ -18,7 +18,7 @@ from alerts.pack import PackRule
 from alerts.record import Span, record
 from alerts.replay_result import transitions_of
 from alerts.rule import Rule
-from alerts.scenario import read_scenario
+from alerts.scenario_file import read_scenario
 from data.errors import ConfigError
 from data.model import Level
 from data.settings import Settings

@@ -1,0 +1,184 @@
+"""Composition of demonstrations and drills: pages and a playing engine over a home of their own.
+
+Beside `app.py`, which it is a part of.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import shutil
+import sys
+import threading
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from data.clock import iso, parse_time, utc_now
+from data.errors import ConfigError
+from data.settings import Settings
+from rehearsal import KEPT, check_home, find_scenario, keep, replayer, rules_of, settings_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from alerts.scenario import Scenario
+
+PLAN = "exercise.json"
+DEMO_PERSON, DEMO_ROLES = "demo@localhost.example", ("admin", "duty", "planner", "viewer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What the playing process of an exercise is told, through a file in its home."""
+
+    speed: float
+    fast_until: str
+    live_url: str  # the store whose enabled rules are used; empty for those of the files
+
+    def write(self, home: Path) -> None:
+        (home / PLAN).write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def read(cls, home: Path) -> Plan:
+        return cls(**json.loads((home / PLAN).read_text(encoding="utf-8")))
+
+
+def run_exercise(settings: Settings, options: argparse.Namespace, begin: datetime | None) -> int:
+    """`demo` and `drill`: pages and a playing engine over a home of their own, until told to stop."""
+    from alerts.scenario_file import read_scenario
+    from data.supervise import supervise
+
+    drill = options.command == "drill"
+    name = Path(options.scenario).stem
+    home = options.home or (_drill_home(settings, name) if drill else settings.base_dir.parent / "demo" / name)
+    if not drill and options.home is None:
+        shutil.rmtree(home, ignore_errors=True)  # a demonstration of before: nothing else is ever written there
+    check_home(home, resume=False)
+    scenario = read_scenario(keep(find_scenario(options.scenario, home / KEPT), home))
+    begin = begin or (None if drill else scenario.head.show_from)
+    own = settings_of(settings, home, scenario)
+    plan = Plan(
+        speed=options.speed, fast_until=iso(begin) if begin else "", live_url=settings.url if drill else ""
+    )  # fmt: skip
+    plan.write(home)
+    _write_settings(own, settings, scenario, options.port or settings.port)
+    with replayer(own, scenario, lambda: False) as player:
+        player.prepare(options.command, scenario.head.end, options.speed)
+        greeting = _copy_accounts(settings, own) if drill else _demo_account(own)
+    print(f"{scenario.head.title.en} on http://{own.host}:{options.port or settings.port}", flush=True)
+    print(greeting, flush=True)
+    script = str(Path(__file__).resolve().with_name("app.py"))
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
+    os.environ.clear()
+    os.environ.update(environ | {"TOCSIN_HOME": str(home), "TOCSIN_BASE_DIR": str(settings.base_dir)})
+    commands = {name: [sys.executable, script, name] for name in ("play", "web")}
+    return supervise(commands, lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def _drill_home(settings: Settings, name: str) -> Path:
+    return settings.home / "drills" / f"{name}-{utc_now():%Y%m%dT%H%M%SZ}"
+
+
+def _write_settings(own: Settings, live: Settings, scenario: Scenario, port: int) -> None:
+    """The settings of the exercise's processes: no way out, no recipients."""
+    zone = scenario.head.zone if str(live.zone) == "UTC" and scenario.head.zone else str(live.zone)
+    document = {
+        "sources": [dict(feed) for feed in own.sources], "zone": zone, "locale": live.locale, "host": live.host,
+        "port": port, "web_workers": 1, "packs": list(live.packs), "behind_tls": live.behind_tls,
+        "proxy_hops": live.proxy_hops,
+    }  # fmt: skip
+    (own.home / "tocsin.yaml").write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+
+
+def _demo_account(own: Settings) -> str:
+    """An account for whoever sits at this machine, with a password that is printed once."""
+    from access import accounts, passwords
+    from access.keys import read_keys
+    from data.store.engine import open_store
+
+    password = secrets.token_urlsafe(12)
+    hashed = passwords.hash_password(password, read_keys(own.home).password_salt)
+    store = open_store(own.url)
+    with store.write() as connection:
+        accounts.create(
+            connection, email=DEMO_PERSON, name="Demo", password_hash=hashed, roles=DEMO_ROLES, at=utc_now()
+        )  # fmt: skip
+    store.close()
+    return f"Sign in as {DEMO_PERSON} with the password {password}"
+
+
+def _copy_accounts(live: Settings, own: Settings) -> str:
+    """The accounts of the office, so that people sign in to a drill as they are used to."""
+    import sqlalchemy as sa
+
+    from access.keys import read_keys
+    from data.store.engine import open_store
+    from data.store.tables import role, user, user_role
+
+    read_keys(live.home), read_keys(own.home)
+    salt = own.home / "secrets" / "password_salt"
+    salt.write_text((live.home / "secrets" / "password_salt").read_text(encoding="ascii"), encoding="ascii")
+    source, target = open_store(live.url), open_store(own.url)
+    with source.read() as reading, target.write() as writing:
+        for table in (user, role, user_role):
+            writing.execute(table.delete())
+            rows = [dict(row._mapping) for row in reading.execute(sa.select(table))]
+            if rows:
+                writing.execute(table.insert(), rows)
+        count = len(reading.execute(sa.select(user.c.id)).all())
+    source.close()
+    target.close()
+    return f"{count} accounts of the office can sign in; administrators pause it and take its log"
+
+
+def run_play(settings: Settings, stopped: threading.Event) -> int:
+    """`play`: the engine of an exercise in this home, by its clock; it stays when the scenario is at its end."""
+    from alerts.scenario_file import read_scenario
+
+    scenario, plan = read_scenario(settings.home / KEPT), Plan.read(settings.home)
+    rules = rules_of(settings, scenario)
+    if plan.live_url:
+        from alerts.running import RunningRules
+        from data.store.engine import open_store
+
+        live = open_store(plan.live_url)
+        switched_on = set(scenario.head.switch_on)
+        rules = tuple(
+            replace(item, rule=item.rule.model_copy(update={"enabled": True}))
+            if item.rule.key in switched_on
+            else item
+            for item in RunningRules(rules)(live)
+        )
+        live.close()
+    with replayer(settings, scenario, stopped.is_set, rules=rules) as player:
+        fast_until = parse_time(plan.fast_until) if plan.fast_until else None
+        player.run(scenario.head.end, fast_until=fast_until, paced=True)
+    stopped.wait()
+    return 0
+
+
+def run_debrief(options: argparse.Namespace) -> int:
+    """`debrief`: the log of an exercise as CSV or JSON."""
+    from api.exercise import as_csv
+    from data.store.debrief import debrief
+    from data.store.engine import open_store
+
+    if not (options.home / "tocsin.db").is_file():
+        raise ConfigError([f"no exercise was held in {options.home}"])
+    store = open_store(f"sqlite:///{options.home / 'tocsin.db'}")
+    with store.read() as connection:
+        rows = debrief(connection)
+    store.close()
+    if options.json:
+        print(json.dumps(rows, ensure_ascii=False))
+    elif options.out:
+        options.out.write_bytes(as_csv(rows))
+        print(f"{len(rows)} lines in {options.out}")
+    else:
+        sys.stdout.write(as_csv(rows).decode("utf-8-sig"))
+    return 0
