@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import sys
 import threading
 from dataclasses import asdict, dataclass, replace
@@ -56,8 +57,8 @@ def run_exercise(settings: Settings, options: argparse.Namespace, begin: datetim
     drill = options.command == "drill"
     name = Path(options.scenario).stem
     home = options.home or (_drill_home(settings, name) if drill else settings.base_dir.parent / "demo" / name)
-    if not drill and options.home is None:
-        shutil.rmtree(home, ignore_errors=True)  # a demonstration of before: nothing else is ever written there
+    if not drill and options.home is None and (home / PLAN).is_file():
+        shutil.rmtree(home)  # a demonstration of before, by its own plan
     check_home(home, resume=False)
     scenario = read_scenario(keep(find_scenario(options.scenario, home / KEPT), home))
     begin = begin or (None if drill else scenario.head.show_from)
@@ -66,11 +67,12 @@ def run_exercise(settings: Settings, options: argparse.Namespace, begin: datetim
         speed=options.speed, fast_until=iso(begin) if begin else "", live_url=settings.url if drill else ""
     )  # fmt: skip
     plan.write(home)
-    _write_settings(own, settings, scenario, options.port or settings.port)
+    port = options.port or _free_port(settings)
+    _write_settings(own, settings, scenario, port)
     with replayer(own, scenario, lambda: False) as player:
         player.prepare(options.command, scenario.head.end, options.speed)
         greeting = _copy_accounts(settings, own) if drill else _demo_account(own)
-    print(f"{scenario.head.title.en} on http://{own.host}:{options.port or settings.port}", flush=True)
+    print(f"{scenario.head.title.en} on http://{own.host}:{port}", flush=True)
     print(greeting, flush=True)
     script = str(Path(__file__).resolve().with_name("app.py"))
     environ = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
@@ -78,6 +80,19 @@ def run_exercise(settings: Settings, options: argparse.Namespace, begin: datetim
     os.environ.update(environ | {"TOCSIN_HOME": str(home), "TOCSIN_BASE_DIR": str(settings.base_dir)})
     commands = {name: [sys.executable, script, name] for name in ("play", "web")}
     return supervise(commands, lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def _free_port(settings: Settings) -> int:
+    """The usual port, or another where that one is taken, as by the real pages."""
+    for port in (settings.port, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise ConfigError([f"no port is free on {settings.host}"])
 
 
 def _drill_home(settings: Settings, name: str) -> Path:

@@ -22,7 +22,8 @@ class Picture(Store):
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        yield self._connection
+        with self._connection.begin_nested():  # a question that fails spoils no other
+            yield self._connection
 
 
 @contextmanager
