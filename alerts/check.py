@@ -58,6 +58,8 @@ def faults_in(value: Mapping[str, Any], facts: Facts = NOTHING_KNOWN) -> Iterato
     parts = _parts_of(value)
     branch = str(value.get("branch", ""))
     yield from disagreements(parts.inputs, parts.levels, branch, parts.named_inputs)
+    if value.get("sites") and not any(item is None or item.minus_site for item in parts.inputs.values()):
+        yield ("sites",), "sites belong to an input with minus_site"
     yield from _colours(value, parts)
     yield from _order(parts)
     known = {name: item for name, item in parts.inputs.items() if item is not None}

@@ -18,7 +18,7 @@ from alerts.inputs import Gatherer
 from alerts.mute import Mute, read_mutes
 from alerts.pack import load_rules, read_paths
 from alerts.snapshot import combine
-from alerts.why import RuleWhy, finder, rule_why, to_json, with_mute
+from alerts.why import RuleWhy, finder, follower, rule_why, to_json, with_mute
 from data.clock import iso
 from data.errors import ConfigError, RuleError
 from data.regions import RegionIndex, load_regions
@@ -164,7 +164,7 @@ def _why(connection: Connection, item: Evaluated, place: int, now: datetime) -> 
     quiet = not item.after.level[place] and not item.after.unknown[place]
     return rule_why(
         item.compiled, item.after, place, now=now, evaluated_at=now, outcome=_outcome(item), reason=item.reason,
-        find=None if quiet else finder(connection),
+        find=None if quiet else finder(connection), follow=None if quiet else follower(connection),
     )  # fmt: skip
 
 
@@ -190,4 +190,26 @@ def _because(why: dict[str, Any]) -> list[str]:
         for one in why["readings"]
         if one["value"] is not None and one["watched"]
     ]
-    return [f"{head}; {', '.join(numbers)}" if numbers else head, *(f"  missing: {item}" for item in why["missing"])]
+    heading = [f"  {one['input']} {line}" for one in why["readings"] if one["trend"] for line in _heading(one)]
+    first = f"{head}; {', '.join(numbers)}" if numbers else head
+    return [first, *heading, *(f"  missing: {item}" for item in why["missing"])]
+
+
+def _heading(reading: dict[str, Any]) -> list[str]:
+    """The trend of a reading, and the level that it reaches next."""
+    trend, unit = reading["trend"], reading["unit"]
+    verb = "rising" if trend["per_hour"] > 0 else "falling"
+    told = f"{verb} {abs(trend['per_hour']):.3g} {unit}/h (error {trend['error']:.2g}, {trend['readings']} readings)"
+    reaches = [
+        f"at this rate {one['level']} ({one['trigger']:g} {unit}) in {_minutes(one['in_s'])}, "
+        f"{_minutes(one['soonest_s'])} to {_minutes(one['latest_s'])}"
+        for one in trend["reaches"][:1]
+    ]
+    return [", ".join([told, *reaches])]
+
+
+def _minutes(seconds: float | None) -> str:
+    if seconds is None:
+        return "more than two days"
+    hours, minutes = divmod(round(seconds / 60.0), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

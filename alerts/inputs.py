@@ -98,7 +98,7 @@ class Gatherer:
             network = self.network(item.quantity, item.unit)
             fresh_after = self.now.timestamp() - max_age_s
             numbers, silent, names = station_numbers(
-                network, item, rids, self.index.parent_rid, fresh_after, since - max_age_s
+                network, item, rids, self.index.parent_rid, fresh_after, since - max_age_s, rule.sites
             )
             return _Column(numbers=numbers, names=names, silent=silent)
         if item.source == "events":

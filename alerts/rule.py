@@ -60,6 +60,7 @@ LevelKey = Literal["blue", "yellow", "orange", "red"]
 Accumulate = Literal["latest", "sum", "max", "min", "mean", "change", "rate"]
 Spatial = Literal["max", "min", "mean", "percentile", "share_above"]
 Branch = Literal["observed", "forecast"]
+SiteNumbers = dict[str, Any]  # numbers by name, or groups of them, as stations carry them among their attributes
 Source = Literal["stations", "field", "events", "warnings", "survey"]
 
 
@@ -288,6 +289,17 @@ def disagreements(
     return found
 
 
+def _check_numbers(name: str, numbers: Mapping[str, Any]) -> None:
+    for key, value in numbers.items():
+        if isinstance(value, Mapping):
+            _check_numbers(f"{name}: {key}", value)
+            continue
+        try:
+            _finite(value)
+        except ValueError as error:
+            raise ValueError(f"{name}: {key} is not {error}") from error
+
+
 class Rule(Part):
     """One rule of a pack."""
 
@@ -303,6 +315,7 @@ class Rule(Part):
     text: Text  # {region} {value} {unit} {level} {window} are filled in
     judge: Text | None = None  # what the rule cannot measure and the person must decide
     regions: Regions = Regions()
+    sites: dict[Words, SiteNumbers] = Field(default_factory=dict)  # "source/station" -> its own numbers
     inputs: Annotated[dict[Key, RuleInput], Field(min_length=1)]
     levels: Annotated[dict[LevelKey, LevelRule], Field(min_length=1)]
     max_age: Seconds
@@ -318,6 +331,15 @@ class Rule(Part):
             raise ValueError("valid_to is before valid_from")
         return value
 
+    @field_validator("sites")
+    @classmethod
+    def _numbers_of_sites(cls, value: dict[str, SiteNumbers]) -> dict[str, SiteNumbers]:
+        for name, numbers in value.items():
+            if not all(name.partition("/")):
+                raise ValueError(f"{name}: a site is written source/station")
+            _check_numbers(name, numbers)
+        return value
+
     @field_validator("max_age")
     @classmethod
     def _positive(cls, value: float) -> float:
@@ -328,6 +350,8 @@ class Rule(Part):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         faults = [sentence for _, sentence in disagreements(self.inputs, self.levels, self.branch)]
+        if self.sites and not any(item.minus_site for item in self.inputs.values()):
+            faults.append("sites belong to an input with minus_site")
         if faults:
             raise ValueError("; ".join(faults))
         return self

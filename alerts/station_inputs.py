@@ -34,6 +34,7 @@ from layers.stations import (
 )
 
 CHUNK = 400  # names in one query
+NO_SITES: Mapping[str, Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,9 +65,10 @@ def station_numbers(
     parent_rid: NDArray[np.int32],
     fresh_after: float,
     since: NDArray[np.float64],
+    sites: Mapping[str, Mapping[str, Any]] = NO_SITES,
 ) -> tuple[RegionNumbers, NDArray[np.float64], Sequence[str]]:
     """The numbers of a rule's regions, what stations said last that fell silent after `since`, and the names that
-    `behind` points into."""
+    `behind` points into. `sites` are a rule's own numbers of stations (source/id), before what they carry."""
     values = over_window(network.readings, window_of(item))
     if item.frozen_after is not None:
         values = silence_frozen(values, network.readings, item.frozen_after, fresh_after)
@@ -74,7 +76,7 @@ def station_numbers(
     if item.feeds:
         part &= np.isin(network.sources, item.feeds)
     if item.minus_site:
-        site = np.array([_number_at(known, item.minus_site) for known in network.attributes], dtype=np.float64)
+        site = _numbers_of_sites(network, item.minus_site, sites)
         part &= ~np.isnan(site)
         values = StationValues(
             value=values.value - site, observed_at=values.observed_at, coverage=values.coverage
@@ -84,6 +86,15 @@ def station_numbers(
     numbers = over_stations(values, region, len(rids), spatial, fresh_after=fresh_after)
     silent = last_words(values, region, spatial, fresh_after=fresh_after, since=since)
     return numbers, silent, network.names
+
+
+def _numbers_of_sites(network: Network, path: str, sites: Mapping[str, Mapping[str, Any]]) -> NDArray[np.float64]:
+    """(s,) the number at a path of each station: the rule's where it has one, else the station's; NaN for neither."""
+    found = np.array([_number_at(known, path) for known in network.attributes], dtype=np.float64)
+    if sites:
+        own = np.array([_number_at(sites.get(name, {}), path) for name in network.names], dtype=np.float64)
+        found = np.where(np.isnan(own), found, own)
+    return found
 
 
 def silence_frozen(

@@ -21,6 +21,7 @@ from alerts.freeze import state_from_bytes
 from alerts.inputs import utc_of
 from alerts.mute import Mute, mute_of, read_mutes
 from alerts.rule import Condition, LevelRule, Rule, RuleInput
+from alerts.trend import Reach, Trend, forecast_course, forecast_reaches, station_trend
 from data.clock import iso
 from data.errors import RuleError
 from data.model import Level
@@ -81,6 +82,8 @@ class Reading:
     usable: bool
     missing: str  # what is wrong with it; empty when nothing is
     behind: Behind | None = None
+    trend: Trend | None = None
+    ahead: tuple[Reach, ...] = ()  # when the forecast of the same quantity meets each trigger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +183,7 @@ class Why:
 
 
 Finder = Callable[[Rule, str, str, datetime | None], Behind | None]
+Follower = Callable[[Rule, Reading], Reading]
 
 
 def rule_why(
@@ -192,6 +196,7 @@ def rule_why(
     outcome: str = "",
     reason: str = "",
     find: Finder | None = None,
+    follow: Follower | None = None,
 ) -> RuleWhy:
     """One rule's reasons in one region.
 
@@ -207,12 +212,16 @@ def rule_why(
         Of the last evaluation.
     find : callable, optional
         Looks up what stands behind a reading: rule, input, name, observed time -> Behind.
+    follow : callable, optional
+        Tells where a reading is heading: rule, reading -> the reading with its trend.
     """
     rule = compiled.rule
     readings = tuple(
         _reading(compiled, state, index, row, now, find if state.watched[row, index] else None)
         for row in range(len(compiled.names))
     )
+    if follow is not None:
+        readings = tuple(follow(rule, reading) for reading in readings)
     by_name = {reading.input: reading for reading in readings}
     missing = [f"{one.input}: {one.missing}" for one in readings if one.missing]
     if state.unknown[index]:
@@ -343,8 +352,10 @@ def _time(seconds: Any) -> datetime | None:
     return utc_of(float(seconds)) if np.isfinite(seconds) else None
 
 
-def explain(store: Store, base_dir: Path, code: str, now: datetime) -> Why:
+def explain(store: Store, base_dir: Path, code: str, now: datetime, *, home: Path | None = None) -> Why:
     """Why a region has its colour, by the last evaluation of each enabled rule.
+
+    With `home`, where the archive of fields is, readings of stations tell what is forecast of them as well.
 
     Raises
     ------
@@ -359,6 +370,8 @@ def explain(store: Store, base_dir: Path, code: str, now: datetime) -> Why:
     with store.read() as connection:
         rules = tuple(_stored_rules(connection, code, above, now))
         packed = connection.execute(sa.select(level_snapshot.c.levels)).scalar()
+    if home is not None:
+        rules = tuple(_with_forecast(store, home, base_dir, rid, rule, now) for rule in rules)
     levels = from_bytes(packed) if packed is not None and len(packed) == len(index) else None
     children = index.children(rid)
     below = [
@@ -378,6 +391,25 @@ def explain(store: Store, base_dir: Path, code: str, now: datetime) -> Why:
         rules=rules, children=tuple(shown[:WORST_CHILDREN]), children_watched=len(below),
         children_unknown=sum(one.unknown for one in below),
     )  # fmt: skip
+
+
+def _with_forecast(store: Store, home: Path, base_dir: Path, rid: int, rule: RuleWhy, now: datetime) -> RuleWhy:
+    """The same rule with what is forecast of each newest reading that it compares as it is."""
+
+    def follow(reading: Reading) -> Reading:
+        behind = reading.behind
+        if behind is None or behind.kind != "station" or reading.how != "latest, max over stations":
+            return reading
+        course = forecast_course(store, home, base_dir, rid, reading.quantity, reading.unit, now)
+        limits = [
+            (threshold.level, one.trigger, one.direction)
+            for threshold in rule.thresholds
+            for one in threshold.comparisons
+            if one.input == reading.input
+        ]
+        return replace(reading, ahead=forecast_reaches(limits, now, course))
+
+    return replace(rule, readings=tuple(follow(reading) for reading in rule.readings))
 
 
 def _stored_rules(connection: Connection, code: str, above: Sequence[str], now: datetime) -> list[RuleWhy]:
@@ -405,6 +437,7 @@ def _stored_rules(connection: Connection, code: str, above: Sequence[str], now: 
         why = rule_why(
             compiled, state, int(places[0]), now=now, evaluated_at=last.at if last else row.evaluated_at,
             outcome=last.outcome if last else "", reason=last.reason if last else "", find=finder(connection),
+            follow=follower(connection),
         )  # fmt: skip
         found.append(with_mute(why, compiled.rule, mutes, above))
     return sorted(found, key=lambda one: (-one.level, one.phase != "unknown", one.rule))
@@ -457,6 +490,23 @@ def finder(connection: Connection) -> Finder:
         return _find_station(connection, item.quantity, source, native, observed_at)
 
     return find
+
+
+def follower(connection: Connection) -> Follower:
+    """Tells the trend of readings that come from a station and can be used."""
+
+    def follow(rule: Rule, reading: Reading) -> Reading:
+        behind = reading.behind
+        usable = reading.usable and reading.value is not None and reading.observed_at is not None
+        if behind is None or behind.kind != "station" or not usable:
+            return reading
+        assert reading.value is not None and reading.observed_at is not None
+        found = station_trend(
+            connection, rule, reading.input, behind.source, behind.id, reading.observed_at, reading.value
+        )
+        return replace(reading, trend=found)
+
+    return follow
 
 
 def _find_station(

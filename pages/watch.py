@@ -138,7 +138,7 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
         if chosen.get("type") == "region" and isinstance(chosen.get("code"), str):
             if context.regions.by_code(chosen["code"]) is None:
                 return _thing.thing({}, context, t, now)
-            why = explain(context.store, context.settings.base_dir, chosen["code"], now)
+            why = explain(context.store, context.settings.base_dir, chosen["code"], now, home=context.settings.home)
             return _why.region(why, context, t, locale, now)
         if chosen.get("type") == "point":
             return point_of(chosen, t, locale, now)
@@ -148,7 +148,7 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
         """What the gridded data say at the point; before it why the region there has its colour."""
         code = str(chosen.get("code", ""))
         if context.regions.by_code(code) is not None:
-            why = explain(context.store, context.settings.base_dir, code, now)
+            why = explain(context.store, context.settings.base_dir, code, now, home=context.settings.home)
             if why.watched or why.children_watched:
                 said = _point.point(chosen, context, t, now, titled=False)
                 return [*_why.region(why, context, t, locale, now), *said]
