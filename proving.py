@@ -21,7 +21,7 @@ from data.errors import ConfigError, RuleError
 from data.settings import Settings
 
 if TYPE_CHECKING:
-    from alerts.history import History
+    from alerts.history import History, Note
     from alerts.pack import PackRule
     from alerts.scenario import Scenario
     from alerts.truth import Truth
@@ -181,8 +181,8 @@ def history_of(options: argparse.Namespace, settings: Settings) -> Iterator[tupl
 
 def _scenario(named: str, out: Path | None = None) -> Scenario | None:
     """The scenario of a name, a folder of sources or a zip; None for anything else."""
-    from alerts.scenario_file import read_scenario
     from alerts.scenario_build import BUILTIN
+    from alerts.scenario_file import read_scenario
     from rehearsal import find_scenario
 
     path = Path(named)
@@ -201,7 +201,7 @@ class _ScenarioLoader:
     def __init__(self, settings: Settings, scenario: Scenario) -> None:
         self.settings, self.scenario = settings, scenario
 
-    def __call__(self, _path: Path, store: Store, home: Path) -> Sequence[str]:
+    def __call__(self, _path: Path, store: Store, home: Path) -> Sequence[Note]:
         from alerts.replay import held
         from data.store.leader import try_lead
         from ingest import build_sources, configured_feeds
@@ -223,7 +223,7 @@ class _ScenarioLoader:
         finally:
             leadership.release()
         head = self.scenario.head
-        return (f"{head.status}: {head.about.en}",) if head.status == "reconstruction" else ()
+        return ({"en": head.about.en, "zh": head.about.zh},)
 
 
 class _GridLoader:
@@ -232,7 +232,7 @@ class _GridLoader:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def __call__(self, path: Path, store: Store, home: Path) -> Sequence[str]:
+    def __call__(self, path: Path, store: Store, home: Path) -> Sequence[Note]:
         import sqlalchemy as sa
 
         from data.model import Payload

@@ -8,7 +8,7 @@ come at its observed times, which the report says.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,7 +28,8 @@ from data.store.migrate import migrate
 from data.store.tables import event_revision, field_step, incoming_warning, run
 
 Floats = NDArray[np.float64]
-Load = Callable[[Path, Store, Path], Sequence[str]]  # a path, read into a store and its home; what to say of it
+Note = str | Mapping[str, str]  # what a report says of a history; in each language where others wrote it
+Load = Callable[[Path, Store, Path], Sequence[Note]]  # a path, read into a store and its home
 
 
 @dataclass(eq=False)
@@ -43,7 +44,7 @@ class History:
     table: PastTable | None = None
     since: datetime | None = None
     until: datetime | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     rejected: tuple[tuple[int, str], ...] = ()
     _readings: dict[tuple[str, str], PastReadings] = field(default_factory=dict)
 

@@ -71,7 +71,7 @@ def page(report: Mapping[str, Any], lang: str, *, base_dir: Path | None = None, 
     t = translator(lang)
     title = t("Rules tried on the past")
     there = zone or ZoneInfo("UTC")
-    said = [*about_input(report, t, there), *issued_words(report, t)]
+    said = [*about_input(report, t, there, lang), *issued_words(report, t)]
     parts = [f"<h1>{_safe(title)}</h1>", *(f'<p class="dim">{_safe(text)}</p>' for text in said)]
     for number in range(len(report["rules"])):
         parts += _section(report, number, lang, base_dir, there)

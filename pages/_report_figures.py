@@ -59,7 +59,14 @@ def curve(block: Mapping[str, Any], t: Translate) -> dict[str, Any]:
     frame = layout(t("What another trigger would have done"), t("trigger, times the present one"), "")
     frame["xaxis"] |= {"type": "log", "tickvals": [0.5, 0.7, 1, 1.4, 2], "ticktext": ["½", "0.7", "1", "1.4", "2"]}
     frame["yaxis"] |= {"range": [0, 1.02]}
-    frame["yaxis2"] = {"overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False, "nticks": 5}
+    frame["yaxis2"] = {
+        "overlaying": "y",
+        "side": "right",
+        "rangemode": "tozero",
+        "showgrid": False,
+        "nticks": 5,
+        "tickformat": ".1f",
+    }
     frame["margin"]["r"] = 48
     frame["shapes"] = [
         {
@@ -97,6 +104,7 @@ def leads(block: Mapping[str, Any], t: Translate) -> dict[str, Any]:
         showlegend=False,
     )  # fmt: skip
     median = block["lead_s"]["median"]
+    frame["xaxis"]["range"] = [0, (max(each, default=0.0) + _bin(each, unit)) / unit]
     if median is None:
         frame |= _empty(t("No event was warned of."))
     else:

@@ -107,6 +107,7 @@ def remarks(report: Mapping[str, Any], block: Mapping[str, Any], t: Translate) -
     said = []
     if not block["no_scores"] and (found["events"] < FEW or found["warnings"] < FEW):
         said.append(t("These are too few cases to rely on: with one more or less the scores would be others."))
+    said += _by_level(block, t)
     if lead["late"]:
         said.append(t("{n} events were warned of only after they had begun.").format(n=lead["late"]))
     if lead["count"] >= FEW and lead["median"]:
@@ -135,14 +136,31 @@ def remarks(report: Mapping[str, Any], block: Mapping[str, Any], t: Translate) -
     return said
 
 
-def about_input(report: Mapping[str, Any], t: Translate, zone: ZoneInfo) -> list[str]:
+def _by_level(block: Mapping[str, Any], t: Translate) -> list[str]:
+    """How the events did at their own level: a mild warning of a severe event is half a warning."""
+    told = []
+    for one in block["by_level"]:
+        if not one["events"] or one["false_alarms"] is None:
+            continue
+        mean = one["scores"]["lead_warned_s"]["value"]
+        if mean is None:
+            text = t("At {level} or above: {hits} of {events} events, none of them ahead.")
+        else:
+            text = t("At {level} or above: {hits} of {events} events, in the mean {lead} ahead.")
+        lead = "" if mean is None else length(mean, t)
+        told.append(text.format(level=t(one["level"]), hits=one["hits"], events=one["events"], lead=lead))
+    return told
+
+
+def about_input(report: Mapping[str, Any], t: Translate, zone: ZoneInfo, lang: str) -> list[str]:
     """What the report stands on: the history, what was left out of it, and the truth."""
     history, truth = report["history"], report["truth"]
     start, end = (local(parse_time(history[name]), zone) for name in ("from", "to"))
     said = [t("History {name}, {start} to {end}.").format(name=history["name"], start=start, end=end)]
     if history["rejected"]:
         said.append(t("{n} rows of the history could not be used.").format(n=len(history["rejected"])))
-    said += [_sentence(note_words(t).get(note, note)) for note in history["notes"]]
+    notes = [note if isinstance(note, str) else note[lang] for note in history["notes"]]
+    said += [_sentence(note_words(t).get(note, note)) for note in notes]
     if truth is None:
         return said
     said.append(t("{n} true events, {r} of them reconstructed.").format(n=truth["events"], r=truth["reconstructed"]))
@@ -158,6 +176,9 @@ def note_words(t: Translate) -> dict[str, str]:
     return {
         "the table does not say when readings came: each is taken to have come when it was observed": t(
             "the table does not say when readings came: each is taken to have come when it was observed"
+        ),
+        "the files do not say when they came: a step is taken to have come at its time, or at that of its run": t(
+            "the files do not say when they came: a step is taken to have come at its time, or at that of its run"
         ),
         "a reading that was corrected later counts from its correction on": t(
             "a reading that was corrected later counts from its correction on"

@@ -105,4 +105,4 @@ def test_scenario_brings_its_own_rules_truth_and_signals(files: Path, capsys: py
     red = next(item for item in report["rules"][0]["warnings"] if item["region"] == "CN-410103")
     assert red["level"] == "red" and red["start"] < "2021-07-20T09:00:00Z"
     assert report["issued"]["warnings"] == 2 and report["issued"]["hits"] == 7
-    assert report["history"]["notes"][0].startswith("reconstruction")
+    assert report["history"]["notes"][0]["zh"].startswith("演练用重建情景")

@@ -114,6 +114,8 @@ def test_page_is_one_file_that_needs_nothing_from_outside(scored: dict[str, Any]
 def test_page_escapes_what_others_wrote(scored: dict[str, Any]) -> None:
     told = json.loads(json.dumps(scored))
     told["rules"][0]["events"][0]["source"] = "<script>alert(1)</script>"
+    told["history"]["notes"] = [{"en": "<i>note", "zh": "注"}]
     told["rules"][0]["misses"][0]["name"] = "</script><b>"
     made = page(told, "en")
+    assert "<i>" not in made and "&lt;i&gt;note." in made
     assert "<script>alert(1)" not in made and "</script><b>" not in made
