@@ -167,6 +167,11 @@ class Replayer:
         if self._is_settled(looks[far - 1]):
             return far
         same, different = 0, far - 1  # looks[:same] change nothing, looks[different] does
+        guess = _boundary(looks[:far])  # most changes come when a step of a field begins to count, at a whole hour
+        if same < guess <= different and self._is_settled(looks[guess - 1]):
+            same = guess
+            if guess < different and not self._is_settled(looks[guess]):
+                different = guess
         while same < different:
             middle = (same + different) // 2
             if self._is_settled(looks[middle]):
@@ -250,6 +255,12 @@ class Replayer:
                 values["at"] = at
                 beat(self.held, self.epoch, now=at)  # the engine is as far as the clock of the pages
             set_exercise(connection, wall_at=self.wall(), **values)
+
+
+def _boundary(looks: Sequence[datetime]) -> int:
+    """The place of the first look at or after the last whole hour; 0 where that is before them all."""
+    hour = looks[-1].replace(minute=0, second=0, microsecond=0)
+    return bisect.bisect_left(looks, hour)
 
 
 def held(store: Store) -> HeldStore:
