@@ -139,9 +139,10 @@ def remarks(report: Mapping[str, Any], block: Mapping[str, Any], t: Translate) -
 def _by_level(block: Mapping[str, Any], t: Translate) -> list[str]:
     """How the events did at their own level: a mild warning of a severe event is half a warning."""
     told = []
-    for one in block["by_level"]:
-        if not one["events"] or one["false_alarms"] is None:
-            continue
+    higher = [*block["by_level"][1:], {"events": 0}]
+    for one, above in zip(block["by_level"], higher, strict=True):
+        if one["events"] == above["events"] or one["false_alarms"] is None:
+            continue  # no event of exactly this level
         mean = one["scores"]["lead_warned_s"]["value"]
         if mean is None:
             text = t("At {level} or above: {hits} of {events} events, none of them ahead.")

@@ -78,6 +78,13 @@ def test_the_first_sentence_says_what_a_planner_needs(scored: dict[str, Any]) ->
     assert sentences(scored, "zh")[0].startswith("3 次事件中 2 次得到预警")
 
 
+def test_events_are_told_at_their_own_level(tmp_path: Path) -> None:
+    at = START + 32 * HOUR
+    report = report_of(tmp_path, f"hazard,lon,lat,start,level\nrain,113.65,34.72,{at.isoformat()},blue\n")
+    assert "At blue or above: 1 of 1 events, in the mean 60 min ahead." in sentences(report, "en")
+    assert "达到蓝色及以上：1 次事件中 1 次，平均提前60 分钟。" in sentences(report, "zh")
+
+
 def test_without_truth_nobody_is_told_a_score(unscored: dict[str, Any]) -> None:
     said = sentences(unscored, "en")[0]
     assert said == (
