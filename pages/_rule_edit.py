@@ -89,7 +89,7 @@ def fault_list(faults: Sequence[Fault], t: Translate) -> list[Component]:
     """Every fault as a way to its place in the text."""
     if not faults:
         return [html.P(["✓ ", t("The text is a valid rule.")], className="rules-good")]
-    head = t("{n} faults. What runs stays as it is.").format(n=len(faults))
+    head = t("Faults: {n}. What runs stays as it is.").format(n=len(faults))
     where = t("line {line}, column {column}")
     items = [
         html.Li(

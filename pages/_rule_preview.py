@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,6 @@ from access.guard import needs
 from alerts.inputs import utc_of
 from alerts.preview import Preview, preview
 from alerts.rule_version import rule_of
-from data.clock import iso
 from data.errors import RuleError
 from data.model import Level
 from data.text import Translate, translator
@@ -29,6 +29,7 @@ from pages._times import age, local
 
 MAP = "rules-map"
 MOST_ROWS = 200
+FINEST_FROM = 3.05  # the zoom from which the map has counties
 ONLY_TABLE = {
     "type": "layers",
     "visible": {"levels": False, "events": False, "stations": False, "warnings": False, "survey": False},
@@ -81,7 +82,7 @@ def register(dash_app: Dash, context: Context) -> None:
             return no_update, no_update, no_update, no_update
         rule, faults = rule_of(str(text or ""))
         if rule is None:
-            said = t("The text has {n} faults: mend them first.").format(n=len(faults))
+            said = t("Mend the text first. Faults: {n}.").format(n=len(faults))
             return html.P(said, className="bad"), [], no_update, CLEAR
         try:
             found = preview(rule, context.store, context.settings.home, context.settings.base_dir, now)
@@ -90,13 +91,14 @@ def register(dash_app: Dash, context: Context) -> None:
         stage = no_update
         if clicks == 1:
             stage = map_view(
-                MAP, regions=context.regions, locale=locale, zone=context.settings.zone, packs=context.settings.packs
-            )
+                MAP, regions=context.regions, locale=locale, zone=context.settings.zone,
+                packs=context.settings.packs, view=_view(found, context),
+            )  # fmt: skip
         return (
             words(found, context, now, t),
             table(found, context, now, t, locale),
             stage,
-            paint(found, context, now, t),
+            paint(found, context, t),
         )
 
 
@@ -117,7 +119,9 @@ def words(found: Preview, context: Context, now: datetime, t: Translate) -> list
     )
     said: list[Component] = [html.P([html.B(head), " ", "; ".join(counts)])]
     if unknown:
-        said.append(html.P(["? ", t("Of {n} regions nobody can tell.").format(n=unknown)], className="unknown-words"))
+        said.append(
+            html.P(["? ", t("Regions of which nobody can tell: {n}.").format(n=unknown)], className="unknown-words")
+        )
     if found.reason:
         reason = t("The inputs could not be had: {reason}").format(reason=phrase(found.reason, t))
         said.append(html.P(["⚠ ", reason], className="bad"))
@@ -176,7 +180,7 @@ def _value(found: Preview, row: int, place: int) -> str:
     return "–" if value == -np.inf else "?"
 
 
-def paint(found: Preview, context: Context, now: datetime, t: Translate) -> list[dict[str, Any]]:
+def paint(found: Preview, context: Context, t: Translate) -> list[dict[str, Any]]:
     """The map's regions of the kind that has most at a level, in the colours of the levels; unknown is hatched."""
     kinds = context.regions.kind[found.rids]
     if not len(kinds):
@@ -191,11 +195,28 @@ def paint(found: Preview, context: Context, now: datetime, t: Translate) -> list
         for place in places.tolist()
     ]
     title = t("Level whose trigger is met: 1 blue, 2 yellow, 3 orange, 4 red")
-    content = {"rows": rows, "ramp": legend(COLOURS, ""), "title": title, "unit": "", "valid_at": iso(now)}
+    content = {"rows": rows, "ramp": legend(COLOURS, ""), "title": title, "unit": ""}
     commands: list[dict[str, Any]] = [ONLY_TABLE, {"type": "choropleth", "kind": kind, "table": content}]
-    loud = [int(found.rids[place]) for place in places.tolist() if reached[place] > 0]
-    if loud:
-        boxes = np.asarray(context.regions.bbox[loud], dtype=np.float64)
-        edges = [boxes[:, 0].min(), boxes[:, 1].min(), boxes[:, 2].max(), boxes[:, 3].max()]
-        commands.append({"type": "fly", "bbox": [float(edge) for edge in edges]})
-    return commands
+    edges = _bounds(found, context)
+    return commands if edges is None else [*commands, {"type": "fly", "bbox": edges}]
+
+
+def _bounds(found: Preview, context: Context) -> list[float] | None:
+    """West, south, east and north of the regions at a level; of all that are watched where none is."""
+    places = np.flatnonzero(_reached(found) > 0)
+    places = places if len(places) else np.flatnonzero(found.watched)
+    if not len(places):
+        return None
+    boxes = np.asarray(context.regions.bbox[found.rids[places]], dtype=np.float64)
+    return [float(boxes[:, 0].min()), float(boxes[:, 1].min()), float(boxes[:, 2].max()), float(boxes[:, 3].max())]
+
+
+def _view(found: Preview, context: Context) -> dict[str, float] | None:
+    """Where the map begins, no farther out than its counties are drawn."""
+    edges = _bounds(found, context)
+    if edges is None:
+        return None
+    west, south, east, north = edges
+    width = max(east - west, 2.0 * (north - south), 0.5)
+    zoom = min(max(math.log2(360.0 / width), FINEST_FROM), 9.0)
+    return {"lon": (west + east) / 2, "lat": (south + north) / 2, "zoom": round(zoom, 2)}

@@ -164,7 +164,7 @@ def register(dash_app: Dash, context: Context) -> None:
             return html.P(["⚠ ", asked["refused"]], className="bad"), no_update, True, no_update
         rule, faults = rule_of(str(text or ""))
         if rule is None:
-            said = t("The text has {n} faults: mend them first.").format(n=len(faults))
+            said = t("Mend the text first. Faults: {n}.").format(n=len(faults))
             return html.P(said, className="bad"), [], True, None
         return _standing(context, rule, shown, t, locale)
 

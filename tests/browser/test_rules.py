@@ -150,11 +150,12 @@ def test_a_rule_is_edited_previewed_tried_enabled_and_run(running: Running, open
     until(author, "document.querySelector('#rules-preview-said p') !== null")
     words = author.inner_text("#rules-preview-said")
     assert "of 5 watched regions. Red, extreme: 1" in words, words
-    assert "Of 1 regions nobody can tell." in words  # the gauge that fell silent
+    assert "Regions of which nobody can tell: 1." in words  # the gauge that fell silent
     assert "Unknown" in author.inner_text("#rules-preview-table")
     until(author, "Boolean(window.tocsinMap?.ready && window.tocsinMap.choropleth?.table)")
     painted = author.evaluate("[...window.tocsinMap.choropleth.values.values()]")
     assert 4 in painted and None in painted
+    until(author, "window.tocsinMap.map.queryRenderedFeatures({layers: ['choropleth-cn-county']}).length > 0")
     picture(author, "rules_preview")
 
     tab(author, "Proof")

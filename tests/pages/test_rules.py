@@ -210,7 +210,7 @@ def test_length_is_told_in_the_largest_whole_unit() -> None:
 def test_every_fault_is_told_with_line_and_column() -> None:
     text = TEXT.replace("unit: mm", "unit: mmm").replace("clear: 15", "clear: 30")
     said = words_of(fault_list(rule_of(text)[1], T))
-    assert "2 faults. What runs stays as it is." in said
+    assert "Faults: 2. What runs stays as it is." in said
     assert "line 13, column 61" in said and "line 15, column" in said
 
 
