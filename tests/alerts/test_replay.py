@@ -12,10 +12,14 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import netCDF4
+import numpy as np
 import pytest
+import yaml
 
+from alerts.scenario import stamp, write_scenario
 from data.errors import ConfigError, StoreError
-from tests.alerts.replaying import BEGIN, HOURS, final_state, play, write_storm
+from tests.alerts.replaying import BEGIN, HOURS, final_state, play, storm_members, write_storm
 from tests.conftest import ROOT
 
 END = BEGIN + timedelta(hours=HOURS)
@@ -113,6 +117,53 @@ def test_two_replays_do_not_share_a_home(storm: Path, tmp_path: Path, base_dir: 
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(StoreError, match="another process"):
             play(storm, tmp_path / "home", base_dir, resume=True)
+
+
+@pytest.mark.prove
+def test_fields_in_two_parts_are_the_same_as_in_one(tmp_path: Path, base_dir: Path) -> None:
+    feeds = [{"source": "grid_files", "key": "radar", "url": "scenario:radar"}]
+    members = {
+        name: body
+        for name, body in storm_members().items()
+        if not name.startswith("payloads/") and name != "feeds.yaml"
+    }
+    members["feeds.yaml"] = yaml.safe_dump(feeds).encode()
+    for hour in (6, 12):
+        at = BEGIN + timedelta(hours=hour, minutes=5)
+        members[f"payloads/radar/{stamp(at)}_rain.nc"] = hourly_rain(tmp_path, hour - 6)
+    write_scenario(tmp_path / "fields.zip", members)
+    until = BEGIN + timedelta(hours=14)
+    assert play(tmp_path / "fields.zip", tmp_path / "one", base_dir, until=until) == 0
+    assert play(tmp_path / "fields.zip", tmp_path / "two", base_dir, until=BEGIN + timedelta(hours=7)) == 0
+    assert play(tmp_path / "fields.zip", tmp_path / "two", base_dir, resume=True, until=until) == 0
+    one = final_state(tmp_path / "one")
+    assert final_state(tmp_path / "two") == one
+    levels = {row[6] for row in one["transition"] if row[1] == "cma.rainstorm.analysis"}
+    assert levels == {1, 2}  # yellow by six hours of rain, then blue by what is left of it in twelve
+
+
+def hourly_rain(folder: Path, first: int) -> bytes:
+    """Six hours of gridded rain over the made-up country, ten millimetres an hour, in one NetCDF file."""
+    path = folder / f"rain{first}.nc"
+    file = netCDF4.Dataset(path, "w")
+    axes = {"latitude": np.arange(20.125, 22.0, 0.25), "longitude": np.arange(100.125, 104.0, 0.25)}
+    times = [first + hour + 1.0 for hour in range(6)]
+    for name, values, unit in (
+        *((name, values, "degrees_north" if name == "latitude" else "degrees_east") for name, values in axes.items()),
+        ("time", times, "hours since 2026-03-01 00:00"),
+    ):
+        file.createDimension(name, len(values))
+        variable = file.createVariable(name, "f8", (name,))
+        variable.units, variable.standard_name = unit, name
+        variable[:] = values
+    file["time"].bounds = "time_bounds"
+    file.createDimension("two", 2)
+    file.createVariable("time_bounds", "f8", ("time", "two"))[:] = [[at - 1, at] for at in times]
+    rain = file.createVariable("rain", "f4", ("time", "latitude", "longitude"))
+    rain.standard_name, rain.units = "precipitation_amount", "kg m-2"
+    rain[:] = 10.0 if first == 0 else 0.0
+    file.close()
+    return path.read_bytes()
 
 
 def kill_again_and_again(scenario: Path, folder: Path, base_dir: Path, times: int) -> None:
