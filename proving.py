@@ -186,8 +186,8 @@ def _scenario(named: str, out: Path | None = None) -> Scenario | None:
     from rehearsal import find_scenario
 
     path = Path(named)
-    known = path.suffix == ".zip" or (path / "scenario.yaml").is_file() or (BUILTIN / named).is_dir()
-    if not known or (not path.exists() and "/" in named):
+    builtin = path.name == named and (BUILTIN / named / "scenario.yaml").is_file()
+    if not (builtin or path.suffix == ".zip" or (path / "scenario.yaml").is_file()):
         return None
     if out is not None:
         return read_scenario(find_scenario(named, out))

@@ -6,8 +6,10 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
+import xarray as xr
 
 import app
 from data.store.engine import open_store
@@ -106,3 +108,40 @@ def test_scenario_brings_its_own_rules_truth_and_signals(files: Path, capsys: py
     assert red["level"] == "red" and red["start"] < "2021-07-20T09:00:00Z"
     assert report["issued"]["warnings"] == 2 and report["issued"]["hits"] == 7
     assert report["history"]["notes"][0]["zh"].startswith("演练用重建情景")
+
+
+def test_a_folder_of_grid_files_is_a_history(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = files / "grids"
+    folder.mkdir()
+    lon, lat = np.arange(112.0, 115.01, 0.1), np.arange(36.0, 33.99, -0.1)
+    for hour in range(8):
+        amount = np.full((1, len(lat), len(lon)), 14.0 if 3 <= hour < 6 else 0.0, np.float32)
+        at = np.datetime64((START + hour * HOUR).replace(tzinfo=None), "ns")
+        rain = xr.DataArray(
+            amount, dims=("time", "lat", "lon"), coords={"time": [at], "lat": lat, "lon": lon},
+            attrs={"units": "mm", "standard_name": "precipitation_amount", "long_name": "rain",
+                   "cell_methods": "time: sum (interval: 1 hour)"},
+        )  # fmt: skip
+        rain["lat"].attrs, rain["lon"].attrs = {"units": "degrees_north"}, {"units": "degrees_east"}
+        bounds = xr.DataArray([[at - np.timedelta64(1, "h"), at]], dims=("time", "nv"))
+        data = xr.Dataset({"tp": rain, "time_bnds": bounds})
+        data["time"].attrs["bounds"] = "time_bnds"
+        data["time"].encoding["units"] = "hours since 2026-01-01"
+        data.to_netcdf(folder / f"rain_{hour:02}.nc")
+    (folder / "rain_99.nc").write_bytes(b"no grid")
+    body = rule().body
+    body["inputs"]["x"] = {
+        "source": "field", "quantity": "precipitation", "unit": "mm", "accumulate": "sum", "window": "3h",
+    }  # fmt: skip
+    path = files / "field.yaml"
+    path.write_text(RULE_YAML + json.dumps(body), encoding="utf-8")
+    more = ("--rules", str(path), "--history", str(folder), "--no-curve", "--json")
+    assert app.main(["backtest", *more]) == 0
+    report = json.loads(capsys.readouterr().out)
+    found = report["rules"][0]
+    assert found["unknown"]["regions_watched"] > 50 and found["all"]["warnings"] > 50
+    first = min(item["start"] for item in found["warnings"])
+    assert first == "2026-03-01T04:00:00Z"  # 28 mm in two hours
+    notes = report["history"]["notes"]
+    assert any("do not say when they came" in note for note in notes)
+    assert any(note.startswith("rain_99.nc: ") for note in notes)
