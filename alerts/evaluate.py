@@ -37,6 +37,7 @@ from alerts.inputs import Gatherer
 from alerts.keep import Outcome, keep_evaluation, keep_proposals, keep_state, keep_transitions, keep_version
 from alerts.late import Missed, find_missed, keep_checkpoint, late_drafts, late_transitions, newest_payload
 from alerts.mute import held_back, muted_up_to, read_mutes
+from alerts.neighbours import neighbours, regroup
 from alerts.pack import PackRule
 from alerts.places import rids_of
 from alerts.propose import Draft, draft_proposals, to_propose
@@ -119,7 +120,7 @@ def evaluate_all(
             evaluated = evaluate_rule(store, gatherer, item, now)
             limit = muted_up_to(mutes, item.rule, index, evaluated.rids)
             late = _late(store, gatherer, evaluated)
-            outcome, after = _write(store, index, evaluated, late, limit, seen, now, epoch)
+            outcome, after = _write(store, home, index, evaluated, late, limit, seen, now, epoch)
             outcomes.append(outcome)
             layers.append((evaluated.rids, after))
             muted.append(evaluated.rids[(limit >= after.level) & (after.level > 0)])
@@ -136,6 +137,17 @@ def evaluate_all(
     muted_rids = np.unique(np.concatenate([*muted, np.empty(0, dtype=np.int32)]))
     changed, counts = write_snapshot(store, index, own, muted_rids, now, epoch)
     return Report(at=now, outcomes=tuple(outcomes), levels_changed=changed, counts=counts)
+
+
+def _can_group(home: Path, index: RegionIndex, kinds: Iterable[str]) -> bool:
+    """Whether it is known which regions lie beside each other; found out before the store is locked for writing."""
+    try:
+        for kind in kinds:
+            neighbours(home, index.base_dir, kind)
+    except Exception:  # the order of a list must not cost an evaluation: the proposals stand each by itself
+        log.exception("which regions lie beside each other could not be found out")
+        return False
+    return True
 
 
 def enabled_rules(connection: Connection, rules: Sequence[PackRule], now: datetime) -> tuple[PackRule, ...]:
@@ -265,6 +277,7 @@ def _late(store: Store, gatherer: Gatherer, item: Evaluated) -> Late:
 
 def _write(
     store: Store,
+    home: Path,
     index: RegionIndex,
     item: Evaluated,
     late: Late,
@@ -296,6 +309,7 @@ def _write(
     )  # fmt: skip
     result = _outcome(item, after, len(transitions), len(drafts) + sum(len(wave) for wave in waves))
     blob = state_to_bytes(after, codes)
+    grouped = bool(drafts or waves) and _can_group(home, index, np.unique(index.kind[item.rids]).tolist())
     with store.write(epoch=epoch) as connection:
         keep_version(connection, item.item, now)
         keep_state(connection, rule, blob, now, moved=not item.reason, seen=None if late.failed else seen)
@@ -304,6 +318,8 @@ def _write(
         proposals: dict[str, int] = {}
         for wave in (drafts, *waves):
             proposals |= keep_proposals(connection, rule, wave, now)
+        if grouped:
+            regroup(connection, home, index)
         keep_transitions(connection, rule, transitions, codes.tolist(), proposals, now)
         keep_evaluation(connection, rule, result, now)
     return result, after
