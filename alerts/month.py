@@ -127,7 +127,8 @@ def _row(
     return MonthRow(
         hazard=hazard, office=office, scores={name: told[name] for name in SCORES},
         counts={
-            "events": len(whole.events), "hits": whole.hits, "misses": whole.misses, "warnings": len(whole.warnings),
+            "events": None if why else len(whole.events), "hits": None if why else whole.hits,
+            "misses": None if why else whole.misses, "warnings": len(whole.warnings),
             "verified": None if why else verified, "false_alarms": None if why else false,
             "still_in_force": len(whole.warnings) - len(settled),
         },

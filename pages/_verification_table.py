@@ -89,16 +89,22 @@ def _offices(rows: Sequence[MonthRow], t: Translate, locale: str) -> Component:
                     html.Td(_number(row.counts[name], t), className="number")
                     for name in ("events", "hits", "misses", "warnings", "false_alarms", "still_in_force")
                 ),
-                *(
-                    html.Td(score_text(name, row.scores[name], t))
-                    for name in ("pod", "far", "csi", "bias", "lead_all_s")
-                ),
+                *_scores(row, t),
             ]
         )
         for row in rows
     ]
     head = html.Tr([html.Th(name, scope="col") for name in names])
     return html.Table([html.Thead(head), html.Tbody(body)], className="offices")
+
+
+def _scores(row: MonthRow, t: Translate) -> list[Component]:
+    """A cell for each score; one for all where none of them is defined, for one reason."""
+    found = {name: row.scores[name] for name in ("pod", "far", "csi", "bias", "lead_all_s")}
+    told = {name: score_text(name, score, t) for name, score in found.items()}
+    if len(set(told.values())) == 1 and found["pod"]["value"] is None:
+        return [html.Td(told["pod"], colSpan=len(told))]
+    return [html.Td(text) for text in told.values()]
 
 
 def _number(value: int | None, t: Translate) -> str:

@@ -92,7 +92,7 @@ def test_warnings_are_scored_by_hazard_and_office(
 def test_without_truth_nothing_is_false(moved: Callable[..., None], verify: Callable[..., Month]) -> None:
     moved("rain-a", "CN-110101", (10, 1), (20, 0))
     row = verify().rows[0]
-    assert (row.counts["warnings"], row.counts["false_alarms"]) == (1, None)
+    assert (row.counts["warnings"], row.counts["false_alarms"], row.counts["hits"]) == (1, None, None)
     assert (row.scores["far"]["value"], row.scores["far"]["reason"]) == (None, NO_TRUTH)
 
 
