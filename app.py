@@ -264,7 +264,8 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             from alerts.pack import builtin_paths
 
             paths = options.rules or [*builtin_paths(), *settings.rule_paths]
-            return evaluate_main(settings, paths, _time(options.at) or utc_now(), options.region, options.json)
+            now, decided = _time(options.at) or utc_now(), not options.rules
+            return evaluate_main(settings, paths, now, options.region, options.json, decided=decided)
         case "replay" | "scenario" | "record" | "demo" | "drill" | "debrief" | "play":
             import rehearsal_command
 

@@ -17,6 +17,7 @@ from alerts.faults import Fault
 from alerts.inputs import Gatherer
 from alerts.mute import Mute, read_mutes
 from alerts.pack import load_rules, read_paths
+from alerts.running import RunningRules
 from alerts.snapshot import combine
 from alerts.why import RuleWhy, finder, follower, rule_why, to_json, with_mute
 from data.clock import iso
@@ -46,13 +47,27 @@ def _fault(fault: Fault) -> dict[str, Any]:
     return {"path": str(fault.path), "line": fault.line, "column": fault.column, "message": fault.message}
 
 
-def evaluate_main(settings: Settings, paths: Sequence[Path], now: datetime, region: str | None, as_json: bool) -> int:
-    """Print levels and the why of every region that rules watch; 0 only where every rule could be evaluated."""
+def evaluate_main(
+    settings: Settings,
+    paths: Sequence[Path],
+    now: datetime,
+    region: str | None,
+    as_json: bool,
+    *,
+    decided: bool = False,
+) -> int:
+    """Print levels and the why of every region that rules watch; 0 only where every rule could be evaluated.
+
+    Parameters
+    ----------
+    decided
+        Whether versions that people have enabled stand in place of the files' rules, as in the engine.
+    """
     store = open_store(settings.url)
     try:
         store.wait_ready()
         migrate(store)
-        report = evaluate_report(store, settings, paths, now, region)
+        report = evaluate_report(store, settings, paths, now, region, decided=decided)
     finally:
         store.close()
     print(json.dumps(report, ensure_ascii=False, separators=(",", ":")) if as_json else _told(report))
@@ -60,7 +75,13 @@ def evaluate_main(settings: Settings, paths: Sequence[Path], now: datetime, regi
 
 
 def evaluate_report(
-    store: Store, settings: Settings, paths: Sequence[Path], now: datetime, region: str | None
+    store: Store,
+    settings: Settings,
+    paths: Sequence[Path],
+    now: datetime,
+    region: str | None,
+    *,
+    decided: bool = False,
 ) -> dict[str, Any]:
     """Levels and reasons as of `now`, as the next evaluation would find them.
 
@@ -77,6 +98,7 @@ def evaluate_report(
     index = load_regions(settings.base_dir)
     wanted = _wanted(index, region)
     rules = load_rules(paths)
+    rules = RunningRules(rules)(store) if decided else rules
     with store.read() as connection:
         enabled = enabled_rules(connection, rules, now)
     gatherer = Gatherer(store, settings.home, settings.base_dir, now, rules=[item.rule for item in enabled])

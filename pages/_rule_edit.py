@@ -20,6 +20,7 @@ from data.errors import RuleError
 from data.text import Translate, translator
 from pages._context import Context
 from pages._locale import locale_of
+from pages._rule_faults import fault_words
 from pages._rule_form import FIELD, FLAG, LEVEL, changed, form, with_level
 from pages._rule_list import address
 from pages._rule_state import Opened, keep_draft
@@ -94,7 +95,7 @@ def fault_list(faults: Sequence[Fault], t: Translate) -> list[Component]:
     items = [
         html.Li(
             html.Button(
-                [html.B(where.format(line=one.line, column=one.column)), " ", one.message],
+                [html.B(where.format(line=one.line, column=one.column)), " ", fault_words(one.message, t)],
                 className="rules-fault", **{"data-line": str(one.line), "data-column": str(one.column)},
             )
         )

@@ -15,6 +15,7 @@ from data.errors import RuleError
 from data.model import Level
 from data.text import Translate
 from pages._levels import chip
+from pages._rule_faults import fault_words
 from pages._rule_text import Place, put, read, value_of
 
 JOINT = "/"  # between the keys of a place in a field's id
@@ -39,7 +40,7 @@ def form(text: str, locked: bool, t: Translate) -> list[Component]:
     try:
         rule = read(text)
     except RuleError as error:
-        said = t("There is no form while the text cannot be read: {reason}").format(reason=error)
+        said = t("There is no form while the text cannot be read: {reason}").format(reason=fault_words(str(error), t))
         return [html.P(said, className="bad")]
     return [
         *_section(t("About"), _about(rule, locked, t)),

@@ -90,6 +90,10 @@ def _asking(t: Translate, locale: str) -> list[Component]:
             ],
         ),
         html.P(
+            t("Files of up to 2 MB; Parquet holds more rows than CSV. For more there is app.py backtest --keep."),
+            className="dim",
+        ),
+        html.P(
             t("Without a table of what happened a scenario is compared with its own, and the rest with what the "
               "office has kept of that time."),
             className="dim",

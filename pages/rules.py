@@ -39,7 +39,7 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
                     t("What runs, who let it run, and how much it asks of people. Open a rule to change it."),
                     className="dim",
                 ),
-                *_read_only(t),
+                *(_read_only(t) or _own(t)),
                 *listing(context, t, locale),
             ],
         )
@@ -53,6 +53,11 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
 def _read_only(t: Translate) -> list[Component]:
     reason = why_not(current(), "rules.edit", t)
     return [html.P(reason, className="rules-note")] if reason else []
+
+
+def _own(t: Translate) -> list[Component]:
+    said = t("To make a rule of your own, open one that is like it and change its key.")
+    return [html.P(said, className="dim")]
 
 
 def _back(t: Translate) -> Component:

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from access.audit import append, verify
+from alerts.command import evaluate_report
 from alerts.evaluate import evaluate_all
 from alerts.pack import PackRule, load_rules
 from alerts.proof import store_proof
@@ -30,6 +31,7 @@ from alerts.rule_version import (
 )
 from alerts.running import RunningRules
 from data.errors import RuleError
+from data.settings import Settings
 from data.store.engine import Store
 from data.store.tables import audit, rule_decision, rule_edition, rule_version, transition
 
@@ -311,3 +313,17 @@ def test_rule_of_a_text_with_its_faults() -> None:
     assert rule is not None and rule.key == "test.rain" and faults == []
     rule, faults = rule_of(TEXT.replace("unit: mm", "unit: mmm").replace("hazard: rain", "hazard: Rain!"))
     assert rule is None and len(faults) >= 2
+
+
+def test_levels_on_the_command_line_are_those_of_the_version_that_runs(
+    store: Store, on_file: tuple[PackRule, ...], base_dir: Path, home: Path, add_station: Any, add_reading: Any
+) -> None:
+    add_station("a", 100.5)
+    add_reading("a", "precipitation", AT, 12.0)
+    settings = Settings(home=home, base_dir=base_dir)
+    paths = [on_file[0].path]
+    edition = run_version(store, 10)
+    told = evaluate_report(store, settings, paths, AT, None, decided=True)
+    assert (told["rules"][0]["digest"], told["rules"][0]["outcome"]) == (edition.digest, "fired")
+    told = evaluate_report(store, settings, paths, AT, None)
+    assert (told["rules"][0]["digest"], told["rules"][0]["outcome"]) == (on_file[0].rule.digest, "quiet")

@@ -27,6 +27,7 @@ from data.text import translator
 from pages import _rule_form, rules
 from pages._context import Context
 from pages._rule_edit import fault_list, save_text
+from pages._rule_faults import fault_words
 from pages._rule_list import listing
 from pages._rule_proof import report, state_words, wish
 from pages._rule_state import Line, Load, keep_draft, lines, opened
@@ -474,3 +475,25 @@ def test_page_for_who_only_reads_says_why_and_has_nothing_to_press(
     assert [one for one in _ids(page) if one["type"] == "rules-act"] == []
     with context.store.read() as connection:
         assert [one.number for one in versions(connection, "test.rain")] == [1]
+
+
+@pytest.mark.parametrize(
+    ("said", "chinese"),
+    [
+        ("mmm is not a unit", "mmm 不是单位"),
+        (
+            "levels.red: clear (190) is on the wrong side of trigger (120)",
+            "levels.red: clear（190）位于 trigger（120）",
+        ),
+        (
+            "inputs.hour: accumulate sum needs a window; percentile belongs to spatial: percentile",
+            "须有 window; perc",
+        ),
+        ("max_age: Field required", "max_age: 缺少此键"),
+        ("fog has no level blue: it has yellow, orange, red", "fog 没有级别 blue：只有 yellow, orange, red"),
+        ("a sentence that has no form", "a sentence that has no form"),
+    ],
+)
+def test_faults_are_told_in_chinese(said: str, chinese: str) -> None:
+    assert chinese in fault_words(said, translator("zh"))
+    assert fault_words(said, T)
