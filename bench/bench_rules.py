@@ -1,9 +1,10 @@
 """Rule evaluation: 1,000 rules over 3,000 regions with fresh inputs, beside a loop in plain Python.
 
-    python bench/bench_rules.py [--rules N] [--regions N] [--loop-rules N]
+    python bench/bench_rules.py [--rules N] [--regions N] [--loop-rules N] [--promtool-rules N]
 
 The peer is what such engines usually are: one region after another, the same comparisons, times and phases. It runs
-over fewer rules and is scaled up. Both run over the same inputs in the same run, and must agree.
+over fewer rules and is scaled up. Both run over the same inputs in the same run, and must agree. Prometheus' promtool
+is a second peer where it is installed (Debian's package prometheus); else the result says that it is not.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from alerts.engine import Compiled, Inputs, State, compile_rule, new_state, step
 from alerts.rule import Rule
+from bench.promtool_peer import promtool_seconds
 
 NOW = 1_760_000_000.0
 PERIOD = 60.0
@@ -159,5 +161,8 @@ if __name__ == "__main__":
     parser.add_argument("--rules", type=int, default=1000)
     parser.add_argument("--regions", type=int, default=3000)
     parser.add_argument("--loop-rules", type=int, default=10)
+    parser.add_argument("--promtool-rules", type=int, default=20)
     options = parser.parse_args()
-    print(json.dumps(run(options.rules, options.regions, options.loop_rules), indent=2))
+    result = run(options.rules, options.regions, options.loop_rules)
+    result["prometheus"] = promtool_seconds(options.regions, options.promtool_rules)
+    print(json.dumps(result, indent=2))
