@@ -57,7 +57,7 @@ Share = Annotated[float, BeforeValidator(_finite), Field(ge=0.0, le=1.0)]
 Words = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$", max_length=120)]
 LevelKey = Literal["blue", "yellow", "orange", "red"]
-Accumulate = Literal["latest", "sum", "max", "min", "mean", "change", "rate"]
+Accumulate = Literal["latest", "sum", "max", "min", "mean", "change", "rate", "peak"]
 Spatial = Literal["max", "min", "mean", "percentile", "share_above"]
 Branch = Literal["observed", "forecast"]
 SiteNumbers = dict[str, Any]  # numbers by name, or groups of them, as stations carry them among their attributes
@@ -132,7 +132,9 @@ class RuleInput(Part):
         if self.accumulate != "latest" and self.window <= 0:
             faults.append(f"accumulate {self.accumulate} needs a window")
         if self.accumulate == "latest" and self.window > 0 and self.source != "events":
-            faults.append("a window needs accumulate: sum, max, min, mean, change or rate")
+            faults.append("a window needs accumulate: sum, max, min, mean, change, rate or peak")
+        if self.accumulate == "peak" and (self.source != "stations" or self.spatial != "max" or self.over):
+            faults.append("peak belongs to source: stations, with the largest of them and without over")
         if (self.spatial == "percentile") != (self.percentile is not None):
             faults.append("percentile belongs to spatial: percentile")
         if self.source != "survey" and (self.spatial == "share_above") != (self.above is not None):

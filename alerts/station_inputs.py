@@ -69,7 +69,8 @@ def station_numbers(
 ) -> tuple[RegionNumbers, NDArray[np.float64], Sequence[str]]:
     """The numbers of a rule's regions, what stations said last that fell silent after `since`, and the names that
     `behind` points into. `sites` are a rule's own numbers of stations (source/id), before what they carry."""
-    values = over_window(network.readings, window_of(item))
+    readings = peaks_of(network.readings) if item.accumulate == "peak" else network.readings
+    values = over_window(readings, window_of(item))
     if item.frozen_after is not None:
         values = silence_frozen(values, network.readings, item.frozen_after, fresh_after)
     part = np.ones(len(network.ids), dtype=np.bool_)
@@ -86,6 +87,20 @@ def station_numbers(
     numbers = over_stations(values, region, len(rids), spatial, fresh_after=fresh_after)
     silent = last_words(values, region, spatial, fresh_after=fresh_after, since=since)
     return numbers, silent, network.names
+
+
+def peaks_of(readings: Readings) -> Readings:
+    """The same readings with -inf, which is certainly nothing, in the place of those that are no peak.
+
+    A peak is larger than the reading before it and not smaller than the one after it; the first and the newest
+    reading of a station are none, since nobody knows what was before or comes after.
+    """
+    peak = np.zeros(len(readings.at), dtype=np.bool_)
+    same = readings.station[1:] == readings.station[:-1]
+    rise = np.diff(readings.value)
+    peak[1:-1] = same[:-1] & same[1:] & (rise[:-1] > 0) & (rise[1:] <= 0)
+    value = np.where(peak, readings.value, -np.inf)
+    return Readings(station=readings.station, at=readings.at, value=value, stations=readings.stations)
 
 
 def _numbers_of_sites(network: Network, path: str, sites: Mapping[str, Mapping[str, Any]]) -> NDArray[np.float64]:
@@ -129,11 +144,12 @@ def silence_frozen(
 
 
 def window_of(item: RuleInput) -> Window:
-    """The window of a station input."""
+    """The window of a station input; that of a peak is looked at for its largest."""
+    how = "max" if item.accumulate == "peak" else item.accumulate
     if item.over is None:
-        return Window(how=item.accumulate, length_s=item.window, interval_s=item.interval)
+        return Window(how=how, length_s=item.window, interval_s=item.interval)
     return Window(
-        how=item.accumulate, length_s=item.window, interval_s=item.interval,
+        how=how, length_s=item.window, interval_s=item.interval,
         times=item.over.times, every_s=item.over.every, take=item.over.take,
     )  # fmt: skip
 

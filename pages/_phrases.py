@@ -9,7 +9,7 @@ from data.text import Translate
 # A phrase is several pieces joined by commas; each has the form of one of these. What is in brackets is put in again,
 # itself translated where it is a word or a length of time.
 FORMS = (
-    (r"(sum|max|min|mean|change|rate) over ([^,]+)", "{0} over {1}"),
+    (r"(sum|max|min|mean|change|rate|peak) over ([^,]+)", "{0} over {1}"),
     (r"(min|max|mean|difference) of (\d+) every ([^,]+)", "{0} of {1} every {2}"),
     (r"(\S+th percentile) over (\w+)", "{0} over {1}"),
     (r"(share above \S+) over (\w+)", "{0} over {1}"),
@@ -24,8 +24,8 @@ FORMS = (
     (r"the last successful request is older than (.+)", "the last successful request is older than {0}"),
 )
 WORDS = (
-    "latest", "sum", "max", "min", "mean", "change", "rate", "difference", "stations", "field", "action", "minor",
-    "moderate", "major", "warning", "guarantee", "record", "nothing measures it here", "no usable value", "too old",
+    "latest", "sum", "max", "min", "mean", "change", "rate", "peak", "difference", "stations", "field", "action",
+    "minor", "moderate", "major", "warning", "guarantee", "record", "nothing measures it here", "no usable value", "too old",
     "not switched on", "highest level of warnings in force", "count of records", "share of records",
     "sum over records",
     "in no rule file now or not in force: its last level stands until its time limit",

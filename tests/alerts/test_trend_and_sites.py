@@ -174,3 +174,24 @@ def test_table_of_sites_with_a_fault_is_refused(
         make_rule(LEVELS, inputs={"x": {**STAGE, "minus_site": "stages_m.minor"}}, sites=sites)
     with pytest.raises(ValidationError, match="sites belong"):
         make_rule(LEVELS, inputs={"x": STAGE}, sites={"table/a": {"minor": 1}})
+
+
+@pytest.mark.parametrize(
+    ("course", "level"),
+    [
+        pytest.param([1.0, 2.0, 3.0, 4.5], 0, id="still-rising"),
+        pytest.param([1.0, 2.0, 4.5, 4.4], 4, id="over-the-peak"),
+        pytest.param([1.0, 4.5, 4.5, 4.5], 4, id="flat-top"),
+        pytest.param([4.5, 4.0, 3.0, 2.6], 0, id="falling-from-the-first"),
+        pytest.param([1.0, 2.6, 1.0, 0.9], 2, id="lower-peak"),
+    ],
+)
+def test_peak_is_looked_at_and_what_leads_to_it_is_not(
+    now: datetime, why: Callable[..., RuleWhy], add_station: Callable[..., None], add_reading: Callable[..., None],
+    course: list[float], level: int,
+) -> None:  # fmt: skip
+    add_station("a", 100.5)
+    for hours, value in enumerate(reversed(course)):
+        add_reading("a", "river_stage", now - timedelta(hours=hours), value, unit="m")
+    found = why(inputs={"x": {**STAGE, "accumulate": "peak", "window": "6h"}}, min_valid_share=0.5)
+    assert (int(found.level), found.phase) == (level, "firing" if level else "normal")
