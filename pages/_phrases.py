@@ -25,8 +25,8 @@ FORMS = (
 )
 WORDS = (
     "latest", "sum", "max", "min", "mean", "change", "rate", "peak", "difference", "stations", "field", "action",
-    "minor", "moderate", "major", "warning", "guarantee", "record", "nothing measures it here", "no usable value", "too old",
-    "not switched on", "highest level of warnings in force", "count of records", "share of records",
+    "minor", "moderate", "major", "warning", "guarantee", "record", "nothing measures it here", "no usable value",
+    "too old", "not switched on", "highest level of warnings in force", "count of records", "share of records",
     "sum over records",
     "in no rule file now or not in force: its last level stands until its time limit",
     "the last run failed", "has not run yet", "it answers, but no observation has come yet",
