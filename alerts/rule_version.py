@@ -115,7 +115,7 @@ def save_version(
     if rule is None:
         raise RuleError("\n".join(f"{fault.line}:{fault.column}: {fault.message}" for fault in faults))
     reason = _reason(why)
-    _lock(connection)
+    one_at_a_time(connection)
     kept = versions(connection, rule.key)
     same = next((one for one in kept if one.digest == rule.digest), None)
     if same is not None:
@@ -141,7 +141,7 @@ def propose(
         Unless a trial of exactly this version is kept and this person has opened its report.
     """
     reason = _reason(why)
-    _lock(connection)
+    one_at_a_time(connection)
     edition, standing = _edition(connection, rule, number), standing_of(connection, rule)
     if standing.waiting is not None and standing.waiting.number == number:
         raise RuleError(f"version {number} is proposed already, by {standing.waiting.by}")
@@ -162,7 +162,7 @@ def enable(
         of its trial.
     """
     reason = _reason(why)
-    _lock(connection)
+    one_at_a_time(connection)
     edition, standing = _edition(connection, rule, number), standing_of(connection, rule)
     if standing.waiting is None or standing.waiting.number != number:
         raise RuleError(f"version {number} is not proposed")
@@ -179,7 +179,7 @@ def withdraw(
 ) -> Decision:
     """Take a proposal back, or turn it down; RuleError where there is none."""
     reason = _reason(why)
-    _lock(connection)
+    one_at_a_time(connection)
     edition, standing = _edition(connection, rule, number), standing_of(connection, rule)
     if standing.waiting is None or standing.waiting.number != number:
         raise RuleError(f"version {number} is not proposed")
@@ -195,7 +195,7 @@ def disable(connection: Connection, rule: str, *, by: str, why: str, at: datetim
         Where it is off already, or no reason is given.
     """
     reason = _reason(why)
-    _lock(connection)
+    one_at_a_time(connection)
     standing = standing_of(connection, rule)
     if standing.switched_off:
         raise RuleError(f"{rule} is switched off already")
@@ -245,6 +245,7 @@ def _standing(steps: list[Decision]) -> Standing:
 
 def note_opening(connection: Connection, proof_id: int, *, by: str, at: datetime) -> None:
     """Keep that a person has opened the report of a trial; the first time counts."""
+    one_at_a_time(connection)
     here = sa.and_(proof_opening.c.proof_id == proof_id, proof_opening.c.person == by)
     if connection.execute(sa.select(proof_opening.c.at).where(here)).first() is None:
         connection.execute(proof_opening.insert().values(proof_id=proof_id, person=by, at=at))
@@ -257,8 +258,8 @@ def openings(connection: Connection, proof_ids: Iterable[int]) -> set[tuple[int,
     return {(int(row.proof_id), str(row.person)) for row in rows}
 
 
-def _lock(connection: Connection) -> None:
-    """One decision at a time; SQLite has one writer anyway."""
+def one_at_a_time(connection: Connection) -> None:
+    """Until the end of the transaction nobody else decides or keeps anything here; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_KEY)))
 

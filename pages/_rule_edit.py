@@ -28,6 +28,7 @@ from pages._rule_text import put
 from pages._rule_words import refusal_words
 from pages._times import local
 
+FACTS_S = 300.0
 WAIT_MS = 400  # after the last key, before the text is checked
 
 
@@ -106,14 +107,17 @@ def fault_list(faults: Sequence[Fault], t: Translate) -> list[Component]:
 
 def register(dash_app: Dash, context: Context) -> None:
     """Check and draft, the form's changes, saving, throwing away."""
-    known: dict[int, Facts] = {}  # regions, and steps of the data, by minute
+    known: dict[int, Facts] = {}  # regions, and steps of the data; looked up anew from time to time
 
     def facts() -> Facts:
-        minute = int(context.clock().timestamp() // 60)
-        if minute not in known:
+        now = context.clock()
+        span = int(now.timestamp() // FACTS_S)
+        found = known.get(span)
+        if found is None:
+            found = facts_of(context.store, context.settings.base_dir, now)
             known.clear()
-            known[minute] = facts_of(context.store, context.settings.base_dir, context.clock())
-        return known[minute]
+            known[span] = found
+        return found
 
     @dash_app.callback(
         Output("rules-faults", "children"), Output("rules-form", "children"), Output("rules-draft", "children"),

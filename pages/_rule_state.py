@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from alerts.mute import Mute, read_mutes
 from alerts.pack import PackRule
-from alerts.rule_version import Decision, Edition, Standing, decisions, rule_of, standings, versions
+from alerts.rule_version import Decision, Edition, Standing, decisions, one_at_a_time, rule_of, standings, versions
 from alerts.running import EDITOR, enabled, with_decisions
 from data.store.tables import proof, proposal, rule_draft, rule_edition, rule_version
 from pages import packs
@@ -172,6 +172,7 @@ def opened(context: Context, key: str, number: int | None, person: str) -> Opene
 
 def keep_draft(connection: Connection, key: str, person: str, text: str, now: datetime) -> None:
     """Keep a person's unfinished text; nothing takes it away."""
+    one_at_a_time(connection)
     here = sa.and_(rule_draft.c.rule == key, rule_draft.c.person == person)
     if not text:
         connection.execute(rule_draft.delete().where(here))

@@ -22,6 +22,7 @@ from alerts.rule_version import (
     disable,
     enable,
     note_opening,
+    openings,
     propose,
     rule_of,
     save_version,
@@ -232,6 +233,18 @@ def test_saved_at_once_each_text_has_a_number_of_its_own(store: Store) -> None:
     assert results == ["done"] * 5
     with store.read() as connection:
         assert [one.number for one in versions(connection, "test.rain")] == [5, 4, 3, 2, 1]
+
+
+def test_an_opening_that_is_noted_twice_at_once_is_one(store: Store) -> None:
+    proof_id = tried(store, saved(store))
+
+    def note() -> None:
+        with store.write() as connection:
+            note_opening(connection, proof_id, by=BO, at=AT)
+
+    assert at_once(*[note] * 6) == ["done"] * 6
+    with store.read() as connection:
+        assert openings(connection, [proof_id]) == {(proof_id, BO)}
 
 
 @pytest.fixture
