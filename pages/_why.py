@@ -69,6 +69,7 @@ def _rule(rule: RuleWhy, rid: int | None, context: Context, t: Translate, locale
         html.H3(heading),
         html.P([html.B(said), *since, " · ", level_word(rule.level, t)]),
         *[html.P(["⚠ ", _wanting(text, t)], className="bad") for text in rule.missing],
+        *_muted(rule, context, t),
         *_readings(rule, rid, context, t, now),
         _thresholds(rule, t),
     ]
@@ -76,6 +77,17 @@ def _rule(rule: RuleWhy, rid: int | None, context: Context, t: Translate, locale
         parts.append(html.P([html.B(t("For a person to judge") + ": "), rule.judge[locale]]))
     parts.append(_origin(rule, t, locale, now))
     return html.Section(parts, className="rule")
+
+
+def _muted(rule: RuleWhy, context: Context, t: Translate) -> list[Component]:
+    """Who holds the proposals of this level back, until when, and why."""
+    if rule.muted is None:
+        return []
+    words = t("Muted up to {level} by {owner}: {reason}").format(
+        level=level_word(rule.muted.up_to, t), owner=rule.muted.owner, reason=rule.muted.reason
+    )
+    until = [" · ", t("until"), " ", local(rule.muted.until, context.settings.zone)]
+    return [html.P(["🔕 ", words, *until], className="dim")]
 
 
 def _readings(rule: RuleWhy, rid: int | None, context: Context, t: Translate, now: datetime) -> list[Any]:
