@@ -110,7 +110,10 @@ def test_parse_stages_from_the_list_of_stations(tmp_path: Path, columns: dict[st
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"stages": {"majr": "maj"}}, "stages are action, minor, moderate, major, warning, guarantee, record; not majr"),
+        (
+            {"stages": {"majr": "maj"}},
+            "stages are action, minor, moderate, major, warning, guarantee, record; not majr",
+        ),
         ({"stages": {"major": "top"}}, "gauges.csv: no column top"),
         ({"stages": {"major": "maj"}, "stages_unit": "s"}, "cannot convert"),
     ],
