@@ -24,6 +24,7 @@ from pages._phrases import phrase
 from pages._places import names_above
 from pages._times import living_age, local, span
 from pages._why_history import field_history, limits
+from pages._why_trend import heading
 
 CHART_SPAN = timedelta(hours=72)
 CHART_POINTS = 2000
@@ -118,6 +119,7 @@ def _readings(rule: RuleWhy, rid: int | None, context: Context, t: Translate, no
             ],
             className="dim",
         ),
+        *heading(shown, t),
         html.Table([head_row, *rows], className="inputs"),
     ]  # fmt: skip
     readings = [*rule.readings, shown]  # of several over one station the deciding one is drawn
