@@ -4,7 +4,16 @@
   const none = () => window.dash_clientside.no_update;
   const area = () => document.querySelector(".rules-text textarea");
 
-  /** Line numbers beside the text. */
+  const PAUSE_MS = 400; // after the last key, before the text is checked and kept
+  let waiting = 0;
+
+  /** Line numbers beside the text; it goes to be checked when nobody has typed for a moment. */
+  function typed(text, known) {
+    window.clearTimeout(waiting);
+    if (text !== known) waiting = window.setTimeout(() => window.dash_clientside.set_props("rules-typed", { data: text }), PAUSE_MS);
+    return lines(text);
+  }
+
   function lines(text) {
     const count = (text || "").split("\n").length;
     return Array.from({ length: count }, (_, place) => place + 1).join("\n");
@@ -64,5 +73,5 @@
     if (gutter && event.target === area()) gutter.textContent = lines(event.target.value);
   }, true);
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { tocsin_rules: { lines, go, tab } });
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { tocsin_rules: { typed, go, tab } });
 })();

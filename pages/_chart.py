@@ -29,8 +29,10 @@ COLOURS = {Level.RED: "#c81e1e", Level.ORANGE: "#d9600b", Level.YELLOW: "#b58900
 
 def graph(figure: Mapping[str, Any], *, height: int = 180, label: str = "") -> Component:
     """A chart that offers no upload and no logo."""
+    layout = figure.get("layout", {})
+    shown = {**figure, "layout": {**layout, "font": {"family": FAMILY, **layout.get("font", {})}}}
     return dcc.Graph(
-        figure=dict(figure), config=CONFIG, style={"height": f"{height}px"}, className="chart", responsive=True,
+        figure=shown, config=CONFIG, style={"height": f"{height}px"}, className="chart", responsive=True,
         **({"id": {"type": "chart", "label": label}} if label else {}),
     )  # fmt: skip
 

@@ -29,7 +29,6 @@ from pages._rule_words import refusal_words
 from pages._times import local
 
 FACTS_S = 300.0
-WAIT_MS = 400  # after the last key, before the text is checked
 
 
 def panel(shown: Opened, locked: bool, context: Context, t: Translate) -> Component:
@@ -48,7 +47,7 @@ def panel(shown: Opened, locked: bool, context: Context, t: Translate) -> Compon
                         [
                             html.Pre(id="rules-gutter", className="rules-gutter", **{"aria-hidden": "true"}),
                             dmc.Textarea(
-                                id="rules-text", value=shown.text, debounce=WAIT_MS, spellCheck=False,
+                                id="rules-text", value=shown.text, spellCheck=False,
                                 readOnly=locked, className="rules-text", **{"aria-label": t("Text of the rule")},
                             ),
                         ],
@@ -62,6 +61,7 @@ def panel(shown: Opened, locked: bool, context: Context, t: Translate) -> Compon
                 **{"aria-label": t("Text")},
             ),
             dcc.Store(id="rules-base", data=shown.text),
+            dcc.Store(id="rules-typed", data=shown.text),  # the text when nobody has typed for a moment
         ],
     )  # fmt: skip
 
@@ -121,7 +121,7 @@ def register(dash_app: Dash, context: Context) -> None:
 
     @dash_app.callback(
         Output("rules-faults", "children"), Output("rules-form", "children"), Output("rules-draft", "children"),
-        Input("rules-text", "value"), State("rules-base", "data"), State("rules-key", "data"),
+        Input("rules-typed", "data"), State("rules-base", "data"), State("rules-key", "data"),
         State("rules-number", "data"),
     )  # fmt: skip
     @needs("rules.view")

@@ -96,7 +96,7 @@ def _version(one: Edition, shown: Opened, context: Context, t: Translate) -> Com
     said = t("{who}, {at}: {why}").format(who=one.by, at=local(one.at, context.settings.zone), why=one.why)
     return html.Article(
         [
-            html.P([*head, html.A(t("open"), href=address(one.rule, version=one.number))]),
+            html.P([*head, html.A(t("Open this version"), href=address(one.rule, version=one.number))]),
             html.P(said),
             html.P(html.Code(one.digest[:16], title=one.digest), className="dim"),
             html.Details(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from access.people import current
@@ -148,8 +148,9 @@ def register(dash_app: Dash, context: Context, _facts: FactReader) -> None:
         Input("rules-go", "data"), prevent_initial_call=True,
     )  # fmt: skip
     dash_app.clientside_callback(
-        named("tocsin_rules", "lines"), Output("rules-gutter", "children"), Input("rules-text", "value")
-    )
+        named("tocsin_rules", "typed"), Output("rules-gutter", "children"), Input("rules-text", "value"),
+        State("rules-typed", "data"),
+    )  # fmt: skip
     dash_app.clientside_callback(
         named("tocsin_rules", "tab"), Output("rules-told", "data"), Input("rules-tabs", "value"),
     )  # fmt: skip

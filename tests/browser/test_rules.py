@@ -197,6 +197,29 @@ def test_a_rule_is_edited_previewed_tried_enabled_and_run(running: Running, open
     assert found.outcome == "fired" and found.firing >= 1 and found.unknown == 1
 
 
+def test_what_was_typed_last_is_what_is_saved_and_kept(open_as: Any) -> None:
+    page = open_as("duty@example.org", "/rules?rule=cma.gale.observed")
+    until(page, f"{FORMED} > 1")
+    page.fill("#rules-why", "quickly")
+    text = page.evaluate(TEXT)
+    page.fill(".rules-text textarea", text.replace("max_age: 2h", "max_age: 77min"))
+    page.click("#rules-save")
+    page.wait_for_url("**version=1**")
+    page.wait_for_selector(".rules-text textarea", state="attached")
+    assert "max_age: 77min" in page.evaluate(TEXT)
+    page.click("text=Go to your text")
+    page.wait_for_selector("#rules-form .rules-level")
+    assert page.evaluate(TEXT) == text  # the version does not run yet
+    page.fill(".rules-text textarea", text + "# to be continued")
+    until(page, "document.querySelector('#rules-draft').innerText.includes('is kept')")
+    page.reload()
+    page.wait_for_selector("#rules-form .rules-level")
+    assert page.evaluate(TEXT).endswith("# to be continued")
+    page.click("#rules-discard")
+    page.wait_for_selector(".rules-good")
+    until(page, f"!{TEXT}.includes('continued')")
+
+
 def test_who_only_reads_is_told_why_and_changes_nothing(open_as: Any) -> None:
     page = open_as(READER, f"/rules?rule={RAIN}")
     until(page, f"{FORMED} === 4")
