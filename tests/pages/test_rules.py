@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from access.audit import append
 from access.people import Person
 from alerts import proof_job
 from alerts.check import NOTHING_KNOWN
+from alerts.engine import compile_rule, new_state
 from alerts.mute import Mute
 from alerts.pack import load_rules
+from alerts.preview import Preview
 from alerts.proof import find_proof, store_proof
 from alerts.rule_version import note_opening, rule_of, save_version, standing_of, versions
 from data.errors import RuleError
@@ -24,12 +29,12 @@ from data.settings import Settings
 from data.store.engine import Store
 from data.store.tables import proposal, rule_version
 from data.text import translator
-from pages import _rule_form, rules
+from pages import _rule_form, _rule_preview, rules
 from pages._context import Context
 from pages._rule_edit import fault_list, save_text
 from pages._rule_faults import fault_words
 from pages._rule_list import listing
-from pages._rule_proof import report, state_words, wish
+from pages._rule_proof import launch, report, state_words, wish
 from pages._rule_state import Line, Load, keep_draft, lines, opened
 from pages._rule_text import length, put, read, text_of, value_of, written
 from pages._rule_versions import act
@@ -497,3 +502,61 @@ def test_page_for_who_only_reads_says_why_and_has_nothing_to_press(
 def test_faults_are_told_in_chinese(said: str, chinese: str) -> None:
     assert chinese in fault_words(said, translator("zh"))
     assert fault_words(said, T)
+
+
+def test_a_trial_whose_process_dies_is_told(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = ask(context)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    launch(context.store, context.settings, number)
+    deadline = time.monotonic() + 30
+    state = ""
+    while state != "failed" and time.monotonic() < deadline:
+        with context.store.read() as connection:
+            job = proof_job.find(connection, number)
+        assert job is not None
+        state = job.state
+        time.sleep(0.05)
+    assert (state, job.reason, job.history) == ("failed", "its process ended with status 1", None)
+
+
+@pytest.fixture
+def seen(context: Context) -> Preview:
+    """Four counties: red, yellow, one of which nobody can tell although its trigger was met, and a quiet one."""
+    rule, _ = rule_of(put(TEXT, ("levels", "red"), {"input": "hour", "trigger": 50, "clear": 40}))
+    assert rule is not None
+    compiled = compile_rule(rule)
+    rids = np.asarray(context.regions.of_kind("cn-county")[:4], dtype=np.int32)
+    values = np.array([[60.0, 25.0, 30.0, 1.0]])
+    state = replace(
+        new_state(compiled, 4), watched=np.ones((1, 4), dtype=np.bool_), value=values,
+        observed_at=np.full((1, 4), AT.timestamp() - 600), unknown=np.array([False, False, True, False]),
+    )  # fmt: skip
+    reached = np.array([4, 2, 2, 0], dtype=np.int8)
+    return Preview(rule=rule, compiled=compiled, rids=rids, state=state, reached=reached, reason="")
+
+
+def test_preview_counts_unknown_apart_and_never_as_a_level(context: Context, seen: Preview) -> None:
+    said = words_of(_rule_preview.words(seen, context, AT, T))
+    assert "the trigger of a level is met in 2 of 4 watched regions." in said
+    assert "Red, extreme: 1" in said and "Yellow, moderate: 1" in said
+    assert "Regions of which nobody can tell: 1." in said
+    rows = words_of(_rule_preview.table(seen, context, AT, T, "en"))
+    assert rows.index("Red, extreme") < rows.index("Yellow, moderate") < rows.index("Unknown")
+    assert "60 mm" in rows and "10 min ago" in rows and "1 mm" not in rows
+
+
+def test_preview_paints_unknown_as_no_value(context: Context, seen: Preview) -> None:
+    layers, colours, fly = _rule_preview.paint(seen, context, T)
+    assert layers["visible"]["levels"] is False
+    assert colours["kind"] == "cn-county"
+    assert [row["value"] for row in colours["table"]["rows"]] == [4.0, 2.0, None, 0.0]
+    assert [row["rid"] for row in colours["table"]["rows"]] == seen.rids.tolist()
+    west, south, east, north = fly["bbox"]
+    assert west < east and south < north
+
+
+def test_preview_without_inputs_says_why(context: Context, seen: Preview) -> None:
+    blind = replace(seen, reason="RuleError: no grid", state=replace(seen.state, unknown=np.ones(4, dtype=np.bool_)))
+    said = words_of(_rule_preview.words(blind, context, AT, T))
+    assert "met in 0 of 4" in said and "Regions of which nobody can tell: 4." in said and "no grid" in said
+    assert all(row["value"] is None for row in _rule_preview.paint(blind, context, T)[1]["table"]["rows"])
