@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -38,9 +39,12 @@ def write_snapshot(
 ) -> tuple[bool, dict[str, Any]]:
     """Keep the map's picture where it is another than before. Returns whether it is, and the counts.
 
-    `muted` are the regions with a level in force that a mute holds back; they are counted and named, not hidden.
+    `muted` are the regions with a level in force that a mute holds back; they are marked, counted and named, not
+    hidden.
     """
-    rolled = roll_up(own, index.parent_rid)
+    held = np.zeros(len(index), dtype=np.bool_)
+    held[muted] = True
+    rolled = roll_up(replace(own, muted=held), index.parent_rid)
     packed = rolled.to_bytes()
     leaves = np.ones(len(index), dtype=np.bool_)
     leaves[index.parent_rid[index.parent_rid >= 0]] = False

@@ -49,11 +49,12 @@ def listed() -> Response:
 def list_regions(packed: bytes, index: RegionIndex, at: str, counts: dict[str, Any]) -> dict[str, Any]:
     """What is at a level or unknown: by level, then the finest kind first; cut with the number left out.
 
-    `marks` are rid, lon, lat, level and unknown of where levels come from; `own` are regions with others below them,
-    none of which explains what they show.
+    `marks` are rid, lon, lat, level, unknown and muted of where levels come from; `own` are regions with others below
+    them, none of which explains what they show.
     """
     found = from_bytes(packed[: len(index)])
     size = len(found.level)
+    muted = np.zeros(size, dtype=np.bool_) if found.muted is None else found.muted
     chosen = np.flatnonzero(found.watched & ((found.level > 0) | found.unknown))
     finest = np.array([FINEST_FIRST.index(kind) for kind in index.kind[:size][chosen].tolist()], dtype=np.int64)
     chosen = chosen[np.lexsort((chosen, finest, -found.level[chosen].astype(np.int64)))]
@@ -69,6 +70,7 @@ def list_regions(packed: bytes, index: RegionIndex, at: str, counts: dict[str, A
             "lat": round(float(index.lat[rid]), 4),
             "level": int(found.level[rid]),
             "unknown": bool(found.unknown[rid]),
+            "muted": bool(muted[rid]),
         }
         for rid in chosen[:MOST_LISTED].tolist()
     ]
@@ -82,7 +84,7 @@ def list_regions(packed: bytes, index: RegionIndex, at: str, counts: dict[str, A
         "more": max(0, len(chosen) - MOST_LISTED),
         "marks": [
             [rid, round(float(index.lon[rid]), 2), round(float(index.lat[rid]), 2), int(found.level[rid]),
-             int(found.unknown[rid])] for rid in marked.tolist()
+             int(found.unknown[rid]), int(muted[rid])] for rid in marked.tolist()
         ],
         "own": chosen[deepest[chosen] & ~leaves[chosen]].tolist(),
     }  # fmt: skip

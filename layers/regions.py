@@ -14,6 +14,7 @@ from data.model import Level
 LEVEL_BITS = 0b0111
 UNKNOWN_BIT = 0b1000
 NOT_WATCHED_BIT = 0b1_0000
+MUTED_BIT = 0b10_0000
 UNKNOWN_SHARE_LIMIT = 0.2  # of a parent's watched children, past which the parent is unknown too
 
 Bytes = NDArray[np.uint8]
@@ -22,17 +23,23 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RegionLevels:
-    """What the rules say of n regions: the worst known level, whether any cannot tell, whether any looks."""
+    """What the rules say of n regions: the worst known level, whether any cannot tell, whether any looks.
+
+    `muted` is where a level is in force of which a person holds the proposals back; None is nowhere.
+    """
 
     level: NDArray[np.int8]
     unknown: Bools
     watched: Bools
+    muted: Bools | None = None
 
     def to_bytes(self) -> Bytes:
         """One byte a region; see `LEVEL_BITS` and the flags above."""
         packed: Bytes = self.level.astype(np.uint8) & np.uint8(LEVEL_BITS)
         packed |= np.where(self.unknown & self.watched, UNKNOWN_BIT, 0).astype(np.uint8)
         packed |= np.where(self.watched, 0, NOT_WATCHED_BIT).astype(np.uint8)
+        if self.muted is not None:
+            packed |= np.where(self.muted, MUTED_BIT, 0).astype(np.uint8)
         return packed
 
 
@@ -43,6 +50,7 @@ def from_bytes(packed: bytes) -> RegionLevels:
         level=(values & LEVEL_BITS).astype(np.int8),
         unknown=(values & UNKNOWN_BIT) > 0,
         watched=(values & NOT_WATCHED_BIT) == 0,
+        muted=(values & MUTED_BIT) > 0,
     )
 
 
@@ -91,7 +99,7 @@ def roll_up(own: RegionLevels, parent_rid: NDArray[np.int32], limit: float = UNK
         blind = np.bincount(parents, unknown[children], minlength=size)
         unknown |= blind > limit * seen
         watched |= seen > 0
-    return RegionLevels(level=level, unknown=unknown, watched=watched)
+    return RegionLevels(level=level, unknown=unknown, watched=watched, muted=own.muted)
 
 
 def count_levels(own: RegionLevels, leaves: Bools, kinds: Sequence[str] | NDArray[np.str_]) -> dict[str, Any]:

@@ -179,6 +179,7 @@ def words(t: Translate) -> dict[str, str]:
         "level_unknown": t("Unknown"),
         "level_unwatched": t("No rule watches"),
         "unwatched": t("No rule watches this region."),
+        "muted": t("Muted: proposals are held back"),
         "unknown_last": t("Unknown, last known: {level}"),
         "levels_loading": t("Levels have not arrived yet."),
         "stripes": t("Striped in the colour of the level, dashed outline"),

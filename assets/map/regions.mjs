@@ -6,6 +6,7 @@ import {UNKNOWN} from './palette.mjs';
 const LEVEL_BITS = 7;
 const UNKNOWN_BIT = 8;
 const UNWATCHED_BIT = 16;
+const MUTED_BIT = 32;
 
 /**
  * The zooms at which a kind is filled. Below its range nothing is drawn; above it only the outline of a region whose
@@ -35,6 +36,7 @@ export function readByte(/** @type {number} */ byte) {
     level: byte & LEVEL_BITS,
     unknown: Boolean(byte & UNKNOWN_BIT),
     watched: !(byte & UNWATCHED_BIT),
+    muted: Boolean(byte & MUTED_BIT),
   };
 }
 
@@ -113,6 +115,9 @@ export class Regions {
         'symbol-sort-key': ['-', 0, ['get', 'level']], 'icon-padding': 1,
       },
       paint: {'icon-opacity': ['case', ['any', Boolean(blind), ['boolean', ['get', 'unknown'], false]], 0.55, 1]},
+    }, {
+      slot: 96, id: 'mark-muted', type: 'symbol', source: 'marks', filter: ['==', ['get', 'muted'], true],
+      layout: {visibility, 'icon-image': 'muted', 'icon-offset': [13, -11], 'icon-allow-overlap': true},
     });
     return layers;
   }
@@ -179,13 +184,14 @@ export class Regions {
 
   tip(/** @type {any} */ feature) {
     const words = this.view.words;
-    const {level: known, unknown, watched} = readByte(this.bytes[feature.id] ?? UNWATCHED_BIT);
+    const {level: known, unknown, watched, muted} = readByte(this.bytes[feature.id] ?? UNWATCHED_BIT);
     const lines = [];
     if (!this.bytes.length) lines.push(words.say('levels_loading'));
     else if (!watched) lines.push(words.say('unwatched'));
     else if (this.view.blind) lines.push(words.level('unknown'), this.view.blind);
     else if (unknown) lines.push(words.say('unknown_last', {level: words.level(['none', 'blue', 'yellow', 'orange', 'red'][known])}));
     else lines.push(words.level(['none', 'blue', 'yellow', 'orange', 'red'][known]));
+    if (muted) lines.push(words.say('muted'));
     const shape = !watched || !this.bytes.length ? null : unknown || this.view.blind ? UNKNOWN : known;
     return {shape, title: words.name(feature.properties), lines};
   }
@@ -223,7 +229,7 @@ export class Regions {
 }
 
 /** Where a level comes from, as a point for its shape. */
-function toMark(/** @type {[number, number, number, number, number]} */ [rid, lon, lat, known, unknown]) {
-  const properties = {level: known, unknown: Boolean(unknown)};
+function toMark(/** @type {[number, number, number, number, number, number]} */ [rid, lon, lat, known, unknown, muted]) {
+  const properties = {level: known, unknown: Boolean(unknown), muted: Boolean(muted)};
   return {type: 'Feature', id: rid, geometry: {type: 'Point', coordinates: [lon, lat]}, properties};
 }

@@ -92,6 +92,30 @@ function noneImage(/** @type {import('./palette.mjs').Palette} */ palette) {
   return pixels(pen);
 }
 
+/** A bell crossed out: somebody holds the proposals of a level back. */
+function mutedImage(/** @type {import('./palette.mjs').Palette} */ palette) {
+  const size = 14 * RATIO;
+  const pen = canvas(size, size);
+  const middle = size / 2;
+  pen.beginPath();
+  pen.arc(middle, middle, middle - 1, 0, TURN);
+  pen.fillStyle = palette.halo;
+  pen.fill();
+  pen.fillStyle = palette.ink;
+  pen.beginPath();
+  pen.arc(middle, middle - RATIO, 3 * RATIO, Math.PI, 0);
+  pen.lineTo(middle + 4 * RATIO, middle + 3 * RATIO);
+  pen.lineTo(middle - 4 * RATIO, middle + 3 * RATIO);
+  pen.fill();
+  pen.lineWidth = 1.5 * RATIO;
+  pen.strokeStyle = palette.ink;
+  pen.beginPath();
+  pen.moveTo(3 * RATIO, size - 3 * RATIO);
+  pen.lineTo(size - 3 * RATIO, 3 * RATIO);
+  pen.stroke();
+  return pixels(pen);
+}
+
 /**
  * Seamless stripes: `slope` 1 is the diagonal of the unknown hatch, 0 the level stripes of other people's warnings.
  * @param {string} colour
@@ -123,6 +147,7 @@ export function images(palette) {
     'stripe-0': stripes(palette.unknown, 0, 1),
     'shape--1': unknownImage(palette),
     'shape-0': noneImage(palette),
+    muted: mutedImage(palette),
   };
   for (const level of [1, 2, 3, 4]) {
     all[`shape-${level}`] = shapeImage(level, palette);

@@ -25,6 +25,7 @@ from data.regions import load_regions
 from data.store.engine import Store
 from data.store.tables import audit as audit_table
 from data.store.tables import level_snapshot, proposal, transition
+from layers.regions import from_bytes
 
 HOUR = timedelta(hours=1)
 HERE, BESIDE = "CN-110101", "CN-110102"
@@ -93,8 +94,11 @@ def test_muted_region_keeps_its_level_and_proposes_nothing(desk: Desk, now: date
     }  # fmt: skip
     assert explain(desk.store, desk.base_dir, BESIDE, now).rules[0].muted is None
     with desk.store.read() as connection:
-        counts = connection.execute(sa.select(level_snapshot.c.counts)).scalar_one()
-    assert counts["muted"] == {"count": 1, "regions": [HERE]}
+        row = connection.execute(sa.select(level_snapshot)).one()
+    assert row.counts["muted"] == {"count": 1, "regions": [HERE]}
+    shown = from_bytes(row.levels)
+    assert shown.muted is not None
+    assert load_regions(desk.base_dir).code[shown.muted].tolist() == [HERE]
 
 
 def test_mute_ends_by_itself_and_what_still_stands_is_proposed(desk: Desk, now: datetime) -> None:

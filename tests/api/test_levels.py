@@ -44,12 +44,20 @@ def test_list_is_worst_first_and_says_where_a_level_comes_from(client: Any, stor
     put(store, RED_BELOW, now)
     body = client.get("/api/regions.json?v=1").json
     assert [row["code"] for row in body["regions"]] == ["CN-410105", "CN-4101", "CN-41", "AAA", "CN-410122"]
-    assert body["marks"] == [[4, 113.66, 34.8, 4, 0]]
+    assert body["marks"] == [[4, 113.66, 34.8, 4, 0, 0]]
     assert body["own"] == []
     assert [row["level"] for row in body["regions"]] == [4, 4, 4, 4, 0]
     assert body["regions"][4]["unknown"] is True
     assert body["counts"]["by_level"] == {"red": 1, "unknown": 1, "unwatched": 1}
     assert body["at"] == "2026-03-01T12:00:00Z"
+
+
+def test_muted_region_keeps_its_level_and_says_so(client: Any, store: Store, now: datetime) -> None:
+    put(store, bytes([*RED_BELOW[:4], RED_BELOW[4] | 32, RED_BELOW[5]]), now)
+    body = client.get("/api/regions.json?v=1").json
+    assert body["marks"] == [[4, 113.66, 34.8, 4, 0, 1]]
+    assert [row["code"] for row in body["regions"] if row["muted"]] == ["CN-410105"]
+    assert body["regions"][0]["level"] == 4
 
 
 def test_new_snapshot_replaces_the_list(client: Any, store: Store, now: datetime) -> None:

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -138,6 +139,19 @@ def test_hover_names_the_region_and_says_what_is_unknown(open_map: Callable[...,
     page.mouse.move(450, 300)
     until(page, "!document.querySelector('.map-tip').hidden")
     assert "No rule watches this region" in page.inner_text(".map-tip")
+
+
+def test_muted_level_is_marked_and_its_tip_says_so(open_map: Callable[..., Any], site: Site) -> None:
+    page = open_map(ZHENGZHOU)
+    rid = rid_of(site, "CN-410105")
+    own = harness.levels_of(site.index, {"CN-410105": (4, False)}, ("cn-county", "us-county"))
+    muted = np.zeros(len(site.index), dtype=np.bool_)
+    muted[rid] = True
+    harness.put_levels(site.store, site.index, replace(own, muted=muted), site.now + timedelta(minutes=2))
+    until(page, "tocsinMap.map.queryRenderedFeatures({layers: ['mark-muted']}).length === 1")
+    assert state_of(page, rid)["level"] == 4
+    tip = page.evaluate(f"tocsinMap.regions.tip({{id: {rid}, properties: {{name: 'Jinshui'}}}})")
+    assert tip["lines"] == ["Red, extreme", "Muted: proposals are held back"]
 
 
 def test_legend_names_times_and_ages(open_map: Callable[..., Any]) -> None:
