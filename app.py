@@ -232,6 +232,10 @@ def parser() -> argparse.ArgumentParser:
     from alerts import mute_command
 
     mute_command.add_arguments(mutes)
+    cap = commands.add_parser("cap", help="CAP messages").add_subparsers(dest="action", required=True)
+    from alerts.cap import command as cap_command
+
+    cap_command.add_arguments(cap)
     audit = commands.add_parser("audit", help="the audit chain").add_subparsers(dest="action", required=True)
     audit.add_parser("verify", help="check the hash chain").add_argument("--json", action="store_true")
     return top
@@ -272,6 +276,10 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             return rehearsal_command.main(options, settings)
         case "mute":
             return run_mute(options, settings)
+        case "cap":
+            from alerts.cap.command import check_main as cap_main
+
+            return cap_main(options, now=utc_now(), locale=settings.locale)
         case "backtest" | "truth":
             import proving
 

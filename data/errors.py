@@ -9,6 +9,12 @@ TocsinError
     LayerError                  a layer cannot be computed from what it was given
     RuleError                   a rule or pack is not valid, or cannot be evaluated
     WarningError                a warning is not fit to be issued
+        SignatureFault          a signature cannot be made, or does not vouch for a message
+            NotSigned           there is no signature
+            WrongKey            it was made with another key than the one that is pinned
+            Altered             what was signed is not what stands there
+            UnsafeSignature     it covers another part, stands elsewhere, or uses what is not trusted any more
+            CertificateNotValid the certificate is expired, not valid yet, or not meant for signing
     DeliveryError(retry)        a channel did not take a notice
     StoreError                  the store refused or is not usable
         StaleLeader             a newer leader holds the epoch; nothing was written
@@ -72,6 +78,30 @@ class RuleError(TocsinError):
 
 class WarningError(TocsinError):
     """A warning is not fit to be issued."""
+
+
+class SignatureFault(WarningError):
+    """A signature cannot be made, or does not vouch for a message."""
+
+
+class NotSigned(SignatureFault):
+    """There is no signature."""
+
+
+class WrongKey(SignatureFault):
+    """The signature was made with another key than the one that is pinned."""
+
+
+class Altered(SignatureFault):
+    """What was signed is not what stands there."""
+
+
+class UnsafeSignature(SignatureFault):
+    """The signature covers another part, stands elsewhere, or uses what is not trusted any more."""
+
+
+class CertificateNotValid(SignatureFault):
+    """The certificate is expired, not valid yet, or not meant for signing."""
 
 
 class DeliveryError(TocsinError):

@@ -1,0 +1,1 @@
+"""The checklist C01 to C64, a module for each part of a message."""
