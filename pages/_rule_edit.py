@@ -162,6 +162,10 @@ def register(dash_app: Dash, context: Context) -> None:
         person, t = current(), translator(locale_of(context))
         if not clicks:
             return no_update, no_update
+        _, faults = rule_of(str(text or ""), facts())
+        if faults:
+            said = t("Mend the text first. Faults: {n}.").format(n=len(faults))
+            return html.Span(said, className="bad"), no_update
         try:
             number, rule = save_text(context, str(text or ""), str(why or ""), str(key), person.email, facts())
         except RuleError as error:

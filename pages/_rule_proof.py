@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import threading
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import dash_mantine_components as dmc
-import yaml
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from access.guard import needs
 from access.people import current
 from alerts.proof import find_proof
-from alerts.proof_job import Job, ask, fail, newest
+from alerts.proof_job import Job, newest
 from alerts.rule import Rule
 from alerts.rule_version import note_opening, rule_of
-from alerts.scenario_build import BUILTIN
-from data.clock import iso, parse_time, utc_now
+from data.clock import parse_time, utc_now
 from data.errors import LayerError, RuleError
-from data.settings import ROOT, Settings
-from data.store.engine import Store
 from data.text import Translate, translator
 from pages import _report
 from pages._chart import graph
 from pages._context import Context
 from pages._locale import locale_of
 from pages._plan_upload import decode
+from pages._rule_faults import fault_words
+from pages._rule_trial import ARCHIVE, MOST_OFFICERS, TABLE, begin, scenarios, wish
 from pages._rule_words import refusal_words
 from pages._times import local
 
-ARCHIVE, TABLE = "archive", "table"
 TICK_MS = 1500
 CHART_PX = 360
-MOST_OFFICERS = 500
 
 
 def panel(t: Translate, locale: str, locked: str) -> Component:
@@ -115,15 +105,6 @@ def _upload(id: str, label: str, words: str) -> Component:
     )
 
 
-def scenarios(locale: str) -> list[tuple[str, str]]:
-    """The scenarios of the house: key and title."""
-    found = []
-    for path in sorted(BUILTIN.glob("*/scenario.yaml")):
-        title = yaml.safe_load(path.read_text(encoding="utf-8")).get("title", {})
-        found.append((path.parent.name, str(title.get(locale) or path.parent.name)))
-    return found
-
-
 def register(dash_app: Dash, context: Context) -> None:
     """Asking, following, and reading."""
     for name in ("rules-table", "rules-truth"):
@@ -149,7 +130,7 @@ def register(dash_app: Dash, context: Context) -> None:
             bodies = (_bytes(table) if asked["history"] == TABLE else None, _bytes(truth))
             job = begin(context, str(text or ""), asked, *bodies, by=current().email)
         except (RuleError, LayerError) as error:
-            return {"refused": refusal_words(t(str(error)), t)}
+            return {"refused": fault_words(refusal_words(t(str(error)), t), t)}
         return {"job": job}
 
     @dash_app.callback(
@@ -188,81 +169,8 @@ def register(dash_app: Dash, context: Context) -> None:
         return state, report(proof, context, t, locale), not following, proof["id"]
 
 
-def wish(
-    history: str, since: Any, until: Any, officers: Any, name: str, table: Any, zone: ZoneInfo
-) -> dict[str, Any]:
-    """What a person has asked for, checked.
-
-    Raises
-    ------
-    RuleError
-        With the sentence that a person needs.
-    """
-    if history not in (ARCHIVE, TABLE) and history not in dict(scenarios("en")):
-        raise RuleError("there is no such history")
-    if history == TABLE and not table:
-        raise RuleError("choose the table of readings first")
-    number = int(officers) if isinstance(officers, int | float) else 0
-    if not 1 <= number <= MOST_OFFICERS:
-        raise RuleError("at least one officer is needed")
-    return {
-        "history": history, "history_name": name or "table.csv", "officers": number,
-        "since": _time(since, zone), "until": _time(until, zone),
-    }  # fmt: skip
-
-
-def _time(typed: Any, zone: ZoneInfo) -> str | None:
-    words = str(typed or "").strip()
-    if not words:
-        return None
-    try:
-        found = datetime.fromisoformat(words)
-    except ValueError as error:
-        raise RuleError("a time is written as 2026-03-01 08:00") from error
-    return iso(found if found.tzinfo is not None else found.replace(tzinfo=zone))
-
-
 def _bytes(contents: Any) -> bytes | None:
     return decode(str(contents)) if contents else None
-
-
-def begin(
-    context: Context, text: str, asked: dict[str, Any], history: bytes | None, truth: bytes | None, *, by: str
-) -> int:
-    """Keep the wish and start its process. Returns the number of the job.
-
-    Raises
-    ------
-    RuleError
-        For a text with faults, or while too many trials run.
-    """
-    rule, faults = rule_of(text)
-    if rule is None:
-        raise RuleError(str(faults[0].message))
-    with context.store.write() as connection:
-        job = ask(connection, rule, text, asked, history=history, truth=truth, by=by, at=utc_now())
-    launch(context.store, context.settings, job)
-    return job
-
-
-def launch(store: Store, settings: Settings, job: int) -> None:
-    """Start the process of a job; a thread waits for its end, so that a crash is told and leaves no remains."""
-    environ = {**os.environ, "TOCSIN_HOME": str(settings.home), "TOCSIN_DATABASE_URL": settings.url}
-    environ["TOCSIN_BASE_DIR"] = str(settings.base_dir)
-    command = [sys.executable, str(ROOT / "trial_worker.py"), str(job)]
-    log = settings.home / "trials.log"
-    with Path(log).open("ab") as said:
-        process = subprocess.Popen(
-            command, env=environ, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
-        )
-
-    def wait() -> None:
-        status = process.wait()
-        if status:
-            with store.write() as connection:
-                fail(connection, job, f"its process ended with status {status}", utc_now())
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def state_words(job: Job, now: datetime, t: Translate) -> list[Component]:

@@ -34,9 +34,10 @@ from pages._context import Context
 from pages._rule_edit import fault_list, save_text
 from pages._rule_faults import fault_words
 from pages._rule_list import listing
-from pages._rule_proof import launch, report, state_words, wish
+from pages._rule_proof import report, state_words
 from pages._rule_state import Line, Load, keep_draft, lines, opened
 from pages._rule_text import length, put, read, text_of, value_of, written
+from pages._rule_trial import launch, wish
 from pages._rule_versions import act
 from pages._rule_words import refusal_words, why_not
 from tests.alerts.test_rule_version import AT, TEXT

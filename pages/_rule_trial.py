@@ -1,0 +1,107 @@
+"""A trial as a person asks for it: checked, kept as a row, and given to a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from alerts.proof_job import ask, fail
+from alerts.rule_version import rule_of
+from alerts.scenario_build import BUILTIN
+from data.clock import iso, utc_now
+from data.errors import RuleError
+from data.settings import ROOT, Settings
+from data.store.engine import Store
+from pages._context import Context
+
+ARCHIVE, TABLE = "archive", "table"
+MOST_OFFICERS = 500
+
+
+def scenarios(locale: str) -> list[tuple[str, str]]:
+    """The scenarios of the house: key and title."""
+    found = []
+    for path in sorted(BUILTIN.glob("*/scenario.yaml")):
+        title = yaml.safe_load(path.read_text(encoding="utf-8")).get("title", {})
+        found.append((path.parent.name, str(title.get(locale) or path.parent.name)))
+    return found
+
+
+def wish(
+    history: str, since: Any, until: Any, officers: Any, name: str, table: Any, zone: ZoneInfo
+) -> dict[str, Any]:
+    """What a person has asked for, checked.
+
+    Raises
+    ------
+    RuleError
+        With the sentence that a person needs.
+    """
+    if history not in (ARCHIVE, TABLE) and history not in dict(scenarios("en")):
+        raise RuleError("there is no such history")
+    if history == TABLE and not table:
+        raise RuleError("choose the table of readings first")
+    number = int(officers) if isinstance(officers, int | float) else 0
+    if not 1 <= number <= MOST_OFFICERS:
+        raise RuleError("at least one officer is needed")
+    return {
+        "history": history, "history_name": name or "table.csv", "officers": number,
+        "since": _time(since, zone), "until": _time(until, zone),
+    }  # fmt: skip
+
+
+def _time(typed: Any, zone: ZoneInfo) -> str | None:
+    words = str(typed or "").strip()
+    if not words:
+        return None
+    try:
+        found = datetime.fromisoformat(words)
+    except ValueError as error:
+        raise RuleError("a time is written as 2026-03-01 08:00") from error
+    return iso(found if found.tzinfo is not None else found.replace(tzinfo=zone))
+
+
+def begin(
+    context: Context, text: str, asked: dict[str, Any], history: bytes | None, truth: bytes | None, *, by: str
+) -> int:
+    """Keep the wish and start its process. Returns the number of the job.
+
+    Raises
+    ------
+    RuleError
+        For a text with faults, or while too many trials run.
+    """
+    rule, faults = rule_of(text)
+    if rule is None:
+        raise RuleError(str(faults[0].message))
+    with context.store.write() as connection:
+        job = ask(connection, rule, text, asked, history=history, truth=truth, by=by, at=utc_now())
+    launch(context.store, context.settings, job)
+    return job
+
+
+def launch(store: Store, settings: Settings, job: int) -> None:
+    """Start the process of a job; a thread waits for its end, so that a crash is told and leaves no remains."""
+    environ = {**os.environ, "TOCSIN_HOME": str(settings.home), "TOCSIN_DATABASE_URL": settings.url}
+    environ["TOCSIN_BASE_DIR"] = str(settings.base_dir)
+    command = [sys.executable, str(ROOT / "trial_worker.py"), str(job)]
+    log = settings.home / "trials.log"
+    with log.open("ab") as said:
+        process = subprocess.Popen(
+            command, env=environ, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
+        )
+
+    def wait() -> None:
+        status = process.wait()
+        if status:
+            with store.write() as connection:
+                fail(connection, job, f"its process ended with status {status}", utc_now())
+
+    threading.Thread(target=wait, daemon=True).start()
