@@ -143,10 +143,17 @@ def covered(row: Any, index: RegionIndex, rids: NDArray[np.int32]) -> NDArray[np
     it. A point covers the region it lies in.
     """
     codes, _ = join_codes([(str(name), str(value)) for name, value in row.geocodes], index)
-    if row.geometry is None:
+    if row.geometry is None or _is_nowhere(row.geometry):
         return below_mask(tuple(codes), index)[rids] if codes else None
     inside = below_mask(tuple(codes), index)[rids] if codes else np.zeros(len(rids), dtype=np.bool_)
     return np.asarray(inside | _by_shape(row.geometry, index, rids))
+
+
+def _is_nowhere(geometry: Mapping[str, Any]) -> bool:
+    """Whether a shape has no point at all: it then says as little as none."""
+    from shapely.geometry import shape
+
+    return bool(shape(geometry).is_empty)
 
 
 def _by_shape(geometry: Mapping[str, Any], index: RegionIndex, rids: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -168,6 +168,13 @@ def test_warning_that_cannot_be_placed_or_graded_is_not_taken_for_none(service: 
     assert found.unknown.all()
 
 
+@pytest.mark.parametrize("kind", ["Polygon", "MultiPolygon", "GeometryCollection"])
+def test_warning_with_an_empty_shape_is_nowhere_and_not_nothing(service: Service, now: datetime, kind: str) -> None:
+    inside = "geometries" if kind == "GeometryCollection" else "coordinates"
+    service.say(now, Level.RED, geometry={"type": kind, inside: []})
+    assert service.look(now).unknown.all()
+
+
 def test_level_ends_with_the_warning_and_the_why_names_it(service: Service, now: datetime) -> None:
     item = PackRule(rule=service.rule(), path=service.home)
     service.say(now, geocodes=(COUNTY,), headline="Gale tonight", expires_at=now + HOUR)
