@@ -10,9 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
+import yaml
+from pydantic import ValidationError
 from sqlalchemy.engine import Connection
 
+from alerts.document import compose, plain
 from alerts.pack import PackRule
+from alerts.rule import Rule
 from alerts.rule_version import Edition, Standing, rule_of, standings
 from data.store.engine import Store
 from data.store.tables import rule_decision, rule_edition
@@ -56,7 +60,8 @@ def with_decisions(
     """The files' rules with people's decisions in place, and what is wrong with enabled versions.
 
     A version that cannot be read runs nothing in its place: what nobody has signed does not run. Its levels become
-    unknown, as those of any rule that is missing.
+    unknown, as those of any rule that is missing. One that can be read, but that today's checks would refuse, goes on
+    as it was signed, and is told: a stricter check must not leave a region without its rule overnight.
     """
     result = {item.rule.key: item for item in files}
     faults = []
@@ -69,8 +74,20 @@ def with_decisions(
             rule, found = rule_of(edition.text)
             if rule is None:
                 faults.append(f"{key}, version {edition.number}: {found[0].line}: {found[0].message}")
+                rule = as_signed(edition.text)
+            if rule is None:
                 result.pop(key, None)
                 continue
             path = EDITOR / f"{key}-{edition.number}.yaml"
             result[key] = PackRule(rule=rule, path=path)
     return tuple(result.values()), tuple(faults)
+
+
+def as_signed(text: str) -> Rule | None:
+    """The rule of a text that has the form of one, whatever else the checks of today say of it."""
+    try:
+        document = compose(text, EDITOR, [])
+        rules = None if document is None else plain(EDITOR, document, [], set()).get("rules")
+        return Rule.model_validate(rules[0]) if isinstance(rules, list) and len(rules) == 1 else None
+    except (yaml.YAMLError, ValidationError):
+        return None
