@@ -65,5 +65,5 @@ def plain(path: Path, node: yaml.Node, faults: list[Fault], seen: set[int]) -> A
         return node.value
     try:
         return yaml.SafeLoader("").construct_object(node)
-    except ValueError as error:
-        raise yaml.YAMLError(str(error)) from error
+    except (ValueError, LookupError) as error:  # PyYAML looks `!!bool x` up in a table
+        raise yaml.YAMLError(f"{node.value[:80]!r} is no value of {node.tag}") from error

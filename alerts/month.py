@@ -212,7 +212,7 @@ def month_csv(month: Month) -> str:
         limits = [row.scores[name][side] for name in ("pod", "far") for side in ("low", "high")]
         writer.writerow(
             [
-                iso(month.begin), iso(month.end), row.hazard, _plain(row.office.en if row.office else "all"),
+                iso(month.begin), iso(month.end), _plain(row.hazard), _plain(row.office.en if row.office else "all"),
                 *(_cell(row.counts[name]) for name in COUNTS), *(_cell(one["value"]) for one in values),
                 *(_cell(one) for one in limits), *(one["reason"] for one in values),
             ]
@@ -226,4 +226,4 @@ def _cell(value: float | None) -> str:
 
 def _plain(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 NEEDED = ("station", "lon", "lat", "quantity", "unit", "observed_at", "value")
 BATCH = 200_000
 MOST_ROWS = 50_000_000
+MOST_UNPACKED = 4 << 30  # bytes of a Parquet file
 NAMED_FAULTS = 100
 
 
@@ -201,6 +202,7 @@ class PastTable:
             if path.suffix.lower() == ".csv":
                 frame = pd.read_csv(path, comment="#", dtype=str, keep_default_na=False, encoding="utf-8-sig")
             else:
+                _refuse_inflated(path)
                 frame = pd.read_parquet(path)
         except (OSError, ValueError, pa.ArrowException) as error:
             raise RuleError(f"{path.name} cannot be read as a table: {error}") from error
@@ -269,6 +271,16 @@ class PastTable:
             station=np.array([number[name] for name in part["station"]], dtype=np.intp),
             at=part["at"].to_numpy(np.float64), value=value, received=part["received"].to_numpy(np.float64),
         )  # fmt: skip
+
+
+def _refuse_inflated(path: Path) -> None:
+    """A few bytes of Parquet can stand for any number of rows: its own head tells, before any is unpacked."""
+    import pyarrow.parquet as pq
+
+    head = pq.read_metadata(path)
+    unpacked = sum(head.row_group(number).total_byte_size for number in range(head.num_row_groups))
+    if head.num_rows > MOST_ROWS or unpacked > MOST_UNPACKED:
+        raise RuleError(f"{path.name} has more than {MOST_ROWS:,} rows or {MOST_UNPACKED >> 30} GiB")
 
 
 def _aware(column: Any) -> tuple[Any, Any]:

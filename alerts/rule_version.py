@@ -265,7 +265,7 @@ def one_at_a_time(connection: Connection) -> None:
 
 
 def _reason(why: str) -> str:
-    reason = why.strip()[:LONGEST_WHY]
+    reason = "".join(one for one in why if one.isprintable() or one == "\n").strip()[:LONGEST_WHY]
     if not reason:
         raise RuleError("a reason is needed")
     return reason

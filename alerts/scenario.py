@@ -94,6 +94,10 @@ class Head(BaseModel):
             raise ValueError("counts_from and show_from are within the scenario")
         if self.zone and self.zone not in available_timezones():
             raise ValueError(f"not a time zone: {self.zone!r}")
+        if self.view is not None and not (
+            abs(self.view[0]) <= 180 and abs(self.view[1]) <= 90 and 0 <= self.view[2] <= 22
+        ):
+            raise ValueError("view: longitude, latitude and zoom")
         if self.period < timedelta(seconds=1):
             raise ValueError("period: at least 1 s")
         return self

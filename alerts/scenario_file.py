@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,16 @@ from data.clock import parse_time
 from data.errors import ConfigError
 
 LARGEST_MEMBER, LARGEST_WHOLE = 1 << 30, 64 << 30
+LARGEST_TEXT = 4 << 20  # of what describes it
+UNREADABLE = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    csv.Error,
+    UnicodeDecodeError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -53,7 +64,7 @@ def read_scenario(path: Path) -> Scenario:
             keys = {str(config.get("key") or config.get("source")) for config in feeds}
             deliveries = _read_deliveries(archive, keys, faults)
             rounds = _read_rounds(archive, len(deliveries), faults)
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise ConfigError([f"{path.name}: not a scenario: {error}"]) from error
     if faults or head is None:
         raise ConfigError([f"{path.name}: {fault}" for fault in faults])
@@ -79,9 +90,12 @@ def _check_members(archive: zipfile.ZipFile, faults: list[str]) -> None:
 
 
 def _read_yaml(archive: zipfile.ZipFile, name: str, faults: list[str]) -> Any:
+    if archive.getinfo(name).file_size > LARGEST_TEXT:
+        faults.append(f"{name} is larger than {LARGEST_TEXT >> 20} MiB")
+        return None
     try:
         return yaml.safe_load(archive.read(name).decode("utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, LookupError) as error:  # PyYAML lets `2021-13-45` out as a ValueError
         faults.append(f"{name}: not YAML: {error}")
         return None
 

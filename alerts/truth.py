@@ -126,6 +126,8 @@ def _event(row: Mapping[str, str], index: RegionIndex) -> TrueEvent:
         raise ValueError(f"no region has the code {region}")
     if not region and (lon is None or lat is None):
         raise ValueError("neither a region nor a point (lon, lat)")
+    if lon is not None and not -180 <= lon <= 180:
+        raise ValueError(f"lon {lon:g} is no longitude")
     if lat is not None and not -90 <= lat <= 90:
         raise ValueError(f"lat {lat:g} is no latitude")
     radius = _number(row, "radius_km") or 0.0
