@@ -62,6 +62,7 @@
 
   document.addEventListener("click", (event) => {
     const fault = event.target instanceof Element && event.target.closest(".rules-fault");
+    if (event.target instanceof Element && event.target.closest("#rules-discard")) window.clearTimeout(waiting);
     if (fault) jump(Number(fault.dataset.line), Number(fault.dataset.column));
   });
   document.addEventListener("scroll", (event) => {

@@ -171,10 +171,14 @@ def opened(context: Context, key: str, number: int | None, person: str) -> Opene
 
 
 def keep_draft(connection: Connection, key: str, person: str, text: str, now: datetime) -> None:
-    """Keep a person's unfinished text; nothing takes it away."""
+    """Keep a person's unfinished text; nothing takes it away, and so does what a version has already.
+
+    A text may come once more after it was saved: it was on its way when the button was pressed.
+    """
     one_at_a_time(connection)
     here = sa.and_(rule_draft.c.rule == key, rule_draft.c.person == person)
-    if not text:
+    saved = sa.select(rule_edition.c.number).where(rule_edition.c.rule == key, rule_edition.c.text == text)
+    if not text or connection.execute(saved.limit(1)).first() is not None:
         connection.execute(rule_draft.delete().where(here))
     elif not connection.execute(rule_draft.update().where(here).values(text=text, at=now)).rowcount:
         connection.execute(rule_draft.insert().values(rule=key, person=person, text=text, at=now))

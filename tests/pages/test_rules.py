@@ -251,6 +251,9 @@ def test_a_draft_is_a_persons_own_and_ends_with_the_version(context: Context) ->
     assert after.draft_at is None
     assert after.text == others.text  # the version does not run yet
     assert opened(context, RAIN, 1, BO.email).text == text
+    with context.store.write() as connection:
+        keep_draft(connection, RAIN, ANNA.email, text, AT)  # was on its way when it was saved
+    assert opened(context, RAIN, None, ANNA.email).draft_at is None
     assert after.versions[0].based_on == RULES[RAIN].rule.digest
 
 
