@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from alerts.matching import Matched, Warned, WarningResult, match, usual
+from alerts.observed import Seen, Watch, not_told_twice, observed_truth
 from alerts.proof_scores import block
 from alerts.truth import TrueEvent, happenings, stored_truth
 from alerts.verify import Table, as_json, event_scores, scores
@@ -23,7 +24,13 @@ from data.store.tables import rule_version, transition
 
 BEFORE = timedelta(days=92)  # how far back a level that is still in force may have begun
 NO_TRUTH = "nobody has told what happened in this month"
-COUNTS = ("events", "hits", "misses", "warnings", "verified", "false_alarms", "still_in_force")
+COUNTS = (
+    "events", "of_people", "of_instruments", "hits", "misses", "warnings", "verified", "false_alarms",
+    "still_in_force", "not_known",
+)  # fmt: skip
+TRUTH_COLUMNS = (
+    "hazard", "region", "lon", "lat", "radius_km", "start", "end", "level", "source", "status", "told_by"
+)  # fmt: skip
 SCORES = ("pod", "far", "csi", "bias", "lead_all_s")
 
 
@@ -46,6 +53,7 @@ class MonthRow:
     office: Office | None
     counts: Mapping[str, int | None]
     scores: Mapping[str, Mapping[str, Any]]
+    watched: float | None = None  # share of the time in which instruments could have told; None where there are none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,49 +98,99 @@ def verify_month(connection: Connection, index: RegionIndex, begin: datetime, en
     """
     stop = min(end, now)
     held = list(_in_force(connection, begin, stop))
-    truth = [event for event in stored_truth(connection, begin, stop) if event.start_at < stop]
+    brought = [event for event in stored_truth(connection, begin, stop) if event.start_at < stop]
+    seen = observed_truth(connection, index, begin, stop)
+    truth = [*brought, *not_told_twice(seen.events, brought, index, index.rid)]
+    facts = _Facts(truth=tuple(truth), seen=seen, index=index, begin=begin.timestamp(), stop=stop.timestamp())
+    shown = sorted((one for one in truth if one.end_at >= begin), key=lambda one: (one.start_at, one.key))
     offices = sorted({(one.hazard, one.office.en, one.office.zh) for one in held})
-    hazards = sorted({one.hazard for one in held} | {event.hazard for event in truth})
+    hazards = sorted({one.hazard for one in held} | {event.hazard for event in shown})
     rows = []
     for hazard in hazards:
         here = [one for one in held if one.hazard == hazard]
         own = [Office(en=en, zh=zh) for other, en, zh in offices if other == hazard]
         if len(own) != 1:
-            rows.append(_row(hazard, None, here, truth, index, stop))
+            rows.append(_row(hazard, None, here, facts))
         for office in own:
-            rows.append(_row(hazard, office, [one for one in here if one.office == office], truth, index, stop))
-    return Month(begin=begin, end=stop, rows=tuple(rows), truth=tuple(truth))
+            rows.append(_row(hazard, office, [one for one in here if one.office == office], facts))
+    return Month(begin=begin, end=stop, rows=tuple(rows), truth=tuple(shown))
 
 
-def _row(
-    hazard: str, office: Office | None, held: Sequence[_Held], truth: Sequence[TrueEvent], index: RegionIndex,
-    stop: datetime,
-) -> MonthRow:  # fmt: skip
-    warnings, waiting = _joined(held, stop.timestamp())
-    events = [found for _, found in happenings([one for one in truth if one.is_of(hazard)], index, index.rid)]
-    whole = match([*warnings, *waiting], events, usual(hazard))
+@dataclass(frozen=True, kw_only=True)
+class _Facts:
+    """What a month's warnings are held against; some of the truth is of before the month."""
+
+    truth: tuple[TrueEvent, ...]
+    seen: Seen
+    index: RegionIndex
+    begin: float
+    stop: float
+
+
+def _row(hazard: str, office: Office | None, held: Sequence[_Held], facts: _Facts) -> MonthRow:
+    warnings, waiting = _joined(held, facts.stop)
+    mine = [one for one in facts.truth if one.is_of(hazard)]
+    watches = facts.seen.of(hazard)
+    pairs = happenings(mine, facts.index, facts.index.rid)
+    whole = match([*warnings, *waiting], [found for _, found in pairs], usual(hazard))
+    # What was over before the month only explains warnings that were still in force.
+    events = tuple(one for one in whole.events if one.event.end >= facts.begin)
+    whole = Matched(events=events, warnings=whole.warnings)
+    watched = max((one.share(facts.begin, facts.stop) for one in watches), default=None)
+    told = any(one.end_at.timestamp() >= facts.begin for one in mine)
+    why = "" if told or watched else NO_TRUTH  # silence about a hazard is no quiet month
     early = {item.id for item in waiting}
-    settled = [item for item in whole.warnings if item.warning.id not in early or item.verified]
-    why = "" if any(one.is_of(hazard) for one in truth) else NO_TRUTH  # silence about a hazard is no quiet month
-    found = block(whole, why)
-    verified = sum(item.verified for item in settled)
-    false = len(settled) - verified
-    table = scores(Table(hits=whole.hits, misses=whole.misses, false_alarms=false))
-    told: dict[str, Any] = dict(found["scores"])
-    if not why:
-        told |= as_json({"bias": table["bias"]})
-        told |= _of_settled(whole, settled)
-    else:
-        told["bias"] = dict(told["pod"])
+    people = any(one.origin == "people" for one in mine)  # who bring a table tell of the whole month
+    doubtful = set() if people else _not_known(hazard, whole.warnings, watches, facts) - early
+    settled = [item for item in whole.warnings if item.verified or item.warning.id not in early | doubtful]
+    seen = {found.id for event, found in pairs if event.origin == "instruments"}
     return MonthRow(
-        hazard=hazard, office=office, scores={name: told[name] for name in SCORES},
-        counts={
-            "events": None if why else len(whole.events), "hits": None if why else whole.hits,
-            "misses": None if why else whole.misses, "warnings": len(whole.warnings),
-            "verified": None if why else verified, "false_alarms": None if why else false,
-            "still_in_force": len(whole.warnings) - len(settled),
+        hazard=hazard, office=office, scores=_scores(whole, settled, why), watched=watched,
+        counts=_counts(whole, settled, why, seen)
+        | {
+            "still_in_force": sum(item.warning.id in early for item in whole.warnings if not item.verified),
+            "not_known": None if why else len(doubtful),
         },
     )  # fmt: skip
+
+
+def _counts(
+    whole: Matched, settled: Sequence[WarningResult], why: str, seen: Collection[str]
+) -> dict[str, int | None]:
+    verified = sum(item.verified for item in settled)
+    of_instruments = sum(one.event.id in seen for one in whole.events)
+    found: dict[str, int | None] = {
+        "events": len(whole.events), "of_people": len(whole.events) - of_instruments,
+        "of_instruments": of_instruments, "hits": whole.hits, "misses": whole.misses, "verified": verified,
+        "false_alarms": len(settled) - verified,
+    }  # fmt: skip
+    if why:
+        found = dict.fromkeys(found)
+    return found | {"warnings": len(whole.warnings)}
+
+
+def _scores(whole: Matched, settled: Sequence[WarningResult], why: str) -> dict[str, Any]:
+    told: dict[str, Any] = dict(block(whole, why)["scores"])
+    if why:
+        told["bias"] = dict(told["pod"])
+    else:
+        false = sum(not item.verified for item in settled)
+        told |= as_json({"bias": scores(Table(hits=whole.hits, misses=whole.misses, false_alarms=false))["bias"]})
+        told |= _of_settled(whole, settled)
+    return {name: told[name] for name in SCORES}
+
+
+def _not_known(hazard: str, results: Sequence[WarningResult], watches: Sequence[Watch], facts: _Facts) -> set[str]:
+    """Warnings that met nothing, at a time or place in which something may have happened unseen."""
+    open_ = [item.warning for item in results if not item.verified]
+    unsettled = [one for watch in watches for one in watch.unsettled]
+    doubted = match(open_, [one for _, one in happenings(unsettled, facts.index, facts.index.rid)], usual(hazard))
+    found = {item.warning.id for item in doubted.warnings if item.verified}
+    for one in open_:
+        start, end = max(one.start, facts.begin), min(one.end, facts.stop)
+        if not any(watch.could_tell(facts.index, one.area, start, end) for watch in watches):
+            found.add(one.id)
+    return found
 
 
 def _of_settled(whole: Matched, settled: Sequence[WarningResult]) -> dict[str, Any]:
@@ -205,18 +263,34 @@ def month_csv(month: Month) -> str:
     writer = csv.writer(out, lineterminator="\n")
     bounds = [f"{name}_{side}" for name in ("pod", "far") for side in ("low", "high")]
     writer.writerow(
-        ["from", "to", "hazard", "office", *COUNTS, *SCORES, *bounds, *(f"{name}_undefined" for name in SCORES)]
-    )
+        [
+            "from", "to", "hazard", "office", *COUNTS, "watched_share", *SCORES, *bounds,
+            *(f"{name}_undefined" for name in SCORES),
+        ]
+    )  # fmt: skip
     for row in month.rows:
         values = [row.scores[name] for name in SCORES]
         limits = [row.scores[name][side] for name in ("pod", "far") for side in ("low", "high")]
         writer.writerow(
             [
                 iso(month.begin), iso(month.end), _plain(row.hazard), _plain(row.office.en if row.office else "all"),
-                *(_cell(row.counts[name]) for name in COUNTS), *(_cell(one["value"]) for one in values),
+                *(_cell(row.counts[name]) for name in COUNTS), _cell(row.watched),
+                *(_cell(one["value"]) for one in values),
                 *(_cell(one) for one in limits), *(one["reason"] for one in values),
             ]
         )  # fmt: skip
+    return out.getvalue()
+
+
+def truth_csv(month: Month) -> str:
+    """The events that the scores stand on, with who told of each; a truth table that can be brought again."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(TRUTH_COLUMNS)
+    for event in month.truth:
+        words = [_plain(event.hazard), _plain(event.region), event.lon, event.lat, f"{event.radius_km:g}"]
+        told = [iso(event.start_at), iso(event.end_at), event.level.key if event.level else "", _plain(event.source)]
+        writer.writerow(["" if word is None else word for word in (*words, *told, event.status, event.origin)])
     return out.getvalue()
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
 
 from alerts.engine import AHEAD_S
 from alerts.station_inputs import Network
@@ -108,9 +110,18 @@ def read_store_readings(store: Store, quantity: str, unit: str, base_dir: Path) 
     -----
     A reading that is told again keeps the payload that brought it first, and so its first arrival.
     """
+    with store.read() as connection:
+        return past_readings(connection, quantity, unit, base_dir)
+
+
+def past_readings(
+    connection: Connection, quantity: str, unit: str, base_dir: Path, *, since: datetime | None = None,
+    until: datetime | None = None,
+) -> PastReadings:  # fmt: skip
+    """The readings of a quantity that were observed in [since, until); all of them where neither is given."""
     table = observation.c
     came = sa.func.coalesce(payload.c.received_at, table.received_at).label("came")
-    sqlite = store.is_sqlite
+    sqlite = connection.dialect.name == "sqlite"
     times: list[Any] = [
         sa.type_coerce(one, sa.String) if sqlite else sa.extract("epoch", one) for one in (table.observed_at, came)
     ]
@@ -119,23 +130,26 @@ def read_store_readings(store: Store, quantity: str, unit: str, base_dir: Path) 
         .select_from(observation.outerjoin(payload, payload.c.id == table.payload_id))
         .where(table.quantity == quantity)
     )
+    if since is not None:
+        query = query.where(table.observed_at >= since)
+    if until is not None:
+        query = query.where(table.observed_at < until)
     columns: list[list[NDArray[Any]]] = [[] for _ in range(5)]
     number: dict[tuple[str, str], int] = {}
     converted = _Converter(quantity, unit)
-    with store.read() as connection:
-        places = {(row.source, row.id): row for row in connection.execute(sa.select(station))}
-        result = connection.execution_options(stream_results=True).execute(query)
-        for rows in result.partitions(BATCH):
-            sources, ids, at, received, values, units, qualities = zip(*rows, strict=True)
-            keys = [number.setdefault(key, len(number)) for key in zip(sources, ids, strict=True)]
-            good = np.array(qualities) == Quality.GOOD.value
-            value = converted(np.array(values, dtype=np.float64), np.array(units))
-            for column, part in zip(
-                columns,
-                (np.array(keys), _seconds(at), np.where(good, value, np.nan), _seconds(received)),
-                strict=False,
-            ):
-                column.append(part)
+    places = {(row.source, row.id): row for row in connection.execute(sa.select(station))}
+    result = connection.execute(query.execution_options(stream_results=True))
+    for rows in result.partitions(BATCH):
+        sources, ids, at, received, values, units, qualities = zip(*rows, strict=True)
+        keys = [number.setdefault(key, len(number)) for key in zip(sources, ids, strict=True)]
+        good = np.array(qualities) == Quality.GOOD.value
+        value = converted(np.array(values, dtype=np.float64), np.array(units))
+        for column, part in zip(
+            columns,
+            (np.array(keys), _seconds(at), np.where(good, value, np.nan), _seconds(received)),
+            strict=False,
+        ):
+            column.append(part)
     names = list(number)
     found = [places.get(name) for name in names]
     keys_, at_, value_, received_ = (np.concatenate(column) if column else np.empty(0) for column in columns[:4])

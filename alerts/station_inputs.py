@@ -77,7 +77,7 @@ def station_numbers(
     if item.feeds:
         part &= np.isin(network.sources, item.feeds)
     if item.minus_site:
-        site = _numbers_of_sites(network, item.minus_site, sites)
+        site = numbers_of_sites(network, item.minus_site, sites)
         part &= ~np.isnan(site)
         values = StationValues(
             value=values.value - site, observed_at=values.observed_at, coverage=values.coverage
@@ -103,7 +103,7 @@ def peaks_of(readings: Readings) -> Readings:
     return Readings(station=readings.station, at=readings.at, value=value, stations=readings.stations)
 
 
-def _numbers_of_sites(network: Network, path: str, sites: Mapping[str, Mapping[str, Any]]) -> NDArray[np.float64]:
+def numbers_of_sites(network: Network, path: str, sites: Mapping[str, Mapping[str, Any]]) -> NDArray[np.float64]:
     """(s,) the number at a path of each station: the rule's where it has one, else the station's; NaN for neither."""
     found = np.array([_number_at(known, path) for known in network.attributes], dtype=np.float64)
     if sites:

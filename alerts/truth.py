@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import sqlalchemy as sa
@@ -49,6 +50,7 @@ class TrueEvent:
     level: Level = Level.NONE
     source: str = ""
     status: str = "observed"
+    origin: Literal["people", "instruments"] = "people"  # who told of it
 
     @property
     def key(self) -> str:
