@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 MAX_OF_ONE_RULE = 100
+MAX_NODES = 50_000
 
 
 def _rules_in(modules: Iterable[ModuleType]) -> tuple[Rule, ...]:
@@ -46,6 +47,10 @@ def check(body: bytes, context: Context = NOTHING_KNOWN) -> list[Finding]:
     messages, troubles = open_file(body, context)
     findings = [_finding(rule, one, context) for rule, one in troubles]
     for message in messages:
+        too_much = [*_of_one_rule(form.c63, message)]
+        if too_much:  # nobody reads on, and a hostile file costs no time
+            findings += too_much
+            continue
         for rule in RULES:
             findings += _of_one_rule(rule, message)
     return findings
@@ -57,7 +62,7 @@ def open_file(body: bytes, context: Context = NOTHING_KNOWN) -> tuple[list[Messa
     if len(body) > MAX_BYTES:
         return [], [(c63, found("The file is larger than 2 MB."))]
     try:
-        root = safe_xml.parse(body, source="CAP message", max_bytes=MAX_BYTES)
+        root = safe_xml.parse(body, source="CAP message", max_bytes=MAX_BYTES, max_nodes=MAX_NODES)
     except BadPayload as error:
         return [], [(c01, found("The file cannot be read as XML: {why}.", received=REJECT, why=error.reason))]
     if local(root) == "alert":

@@ -127,9 +127,9 @@ def path_of(element: Element) -> str:
     """Where an element stands, repeatable ones numbered from 1: `alert/info[2]/area[1]/polygon[1]`."""
     steps = []
     for one in (element, *element.iterancestors()):
-        row = _ROWS.get(plain_path(one))
-        parent = one.getparent()
-        twins = [] if parent is None else children(parent, local(one))
-        numbered = len(twins) > 1 or (row is not None and row.times.most == 0)
-        steps.append(f"{local(one)}[{twins.index(one) + 1}]" if numbered and twins else local(one))
+        row, tag = _ROWS.get(plain_path(one)), f"{{*}}{local(one)}"
+        before = sum(1 for _ in one.itersiblings(tag, preceding=True))
+        twin = before or next(one.itersiblings(tag), None) is not None
+        repeatable = row is not None and row.times.most == 0
+        steps.append(f"{local(one)}[{before + 1}]" if twin or repeatable else local(one))
     return "/".join(reversed(steps))

@@ -9,7 +9,7 @@ from alerts.cap.model import Circle, Polygon, Position
 MAX_RADIUS_KM = 20_015.0  # half the way round the earth
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _PAIR = re.compile(rf"({_NUMBER}),({_NUMBER})", re.ASCII)
-_ITEM = re.compile(r'(?<!\S)"([^"]*[^"\s][^"]*)"(?!\S)|(?<!\S)([^\s"]+)(?!\S)')
+_ITEM = re.compile(r'(?<!\S)"([^"]+)"(?!\S)|(?<!\S)([^\s"]+)(?!\S)')
 _CIRCLE = re.compile(rf"({_NUMBER},{_NUMBER})[ \t\r\n]({_NUMBER})", re.ASCII)
 
 
@@ -59,6 +59,6 @@ def words_of(text: str) -> tuple[str, ...]:
         If a quote is not closed, stands inside a word, or holds nothing.
     """
     found = [match[1] or match[2] for match in _ITEM.finditer(text)]
-    if _ITEM.sub("", text).strip():
+    if _ITEM.sub("", text).strip() or not all(one.strip() for one in found):
         raise ValueError(f"quotes are not in pairs around words: {text[:80]!r}")
     return tuple(found)

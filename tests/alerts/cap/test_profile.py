@@ -20,8 +20,8 @@ CP = (
     (SAME, "<valueName>profile:CAP-CP:Event:0.4</valueName>"),
     ("GB/T 2260", "profile:CAP-CP:Location:0.3"),
     ("31,120 30,120</polygon>\n    </area>\n  </info>\n</alert>",
-     "31,120 30,120</polygon><geocode><valueName>profile:CAP-CP:Location:0.3</valueName><value>3537064</value></geocode>"
-     "</area></info></alert>"),
+     "31,120 30,120</polygon><geocode><valueName>profile:CAP-CP:Location:0.3</valueName>"
+     "<value>3537064</value></geocode></area></info></alert>"),
 )  # fmt: skip
 IPAWS = ((CODE, "<code>IPAWSv1.0</code>"),)
 AUSTRALIA = (
@@ -68,8 +68,8 @@ def test_message_that_keeps_a_profile_is_not_rejected(edits: tuple[tuple[str, st
         ((*METEOALARM, ("12; flooding", "99; flooding")), "C35", {REJECT}),
         ((*METEOALARM, ("3; orange; Severe", "orange")), "C35", {REJECT}),
     ],
-    ids=["ipaws_code", "ipaws_start", "ipaws_place", "ipaws_end", "cp_place", "cp_instruction", "au_cancel", "au_update",
-         "meteoalarm_type", "meteoalarm_level"],
+    ids=["ipaws_code", "ipaws_start", "ipaws_place", "ipaws_end", "cp_place", "cp_instruction", "au_cancel",
+         "au_update", "meteoalarm_type", "meteoalarm_level"],
 )  # fmt: skip
 def test_what_a_profile_demands_is_told_under_its_rule(
     edits: tuple[tuple[str, str], ...], rule: str, expected: set[Weight]
