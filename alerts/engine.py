@@ -142,6 +142,7 @@ class Compiled:
     max_age_s: Floats  # (t, 1)
     min_share: Floats  # (t, 1)
     lower_bound: Bools  # (k, 1)
+    summed: Bools  # (k, 1) of those the sums
     trees: tuple[Condition, ...] | None  # None where each level is one comparison
     first_input: NDArray[np.intp]  # (l,) the input shown for a level
 
@@ -183,6 +184,12 @@ def compile_rule(rule: Rule) -> Compiled:
         ),
         lower_bound=np.array(
             [items[index].lower_bound and leaf.direction == "above" for index, leaf in zip(used, leaves, strict=True)]
+        )[:, None],
+        summed=np.array(
+            [
+                items[index].lower_bound and items[index].accumulate == "sum" and leaf.direction == "above"
+                for index, leaf in zip(used, leaves, strict=True)
+            ]
         )[:, None],
         trees=None if all(condition.input for _, condition in levels) else tuple(c for _, c in levels),
         first_input=np.array([names.index(str(next(c.leaves()).input)) for _, c in levels], dtype=np.intp),
@@ -341,11 +348,12 @@ def _tell(compiled: Compiled, inputs: Inputs, watched: Bools, at: float) -> tupl
         signed, usable, seen, absent = value[leaf] * compiled.sign, usable[leaf], fresh[leaf], ~watched[leaf]
     provable = usable | (seen & compiled.lower_bound)
     over, still = signed >= compiled.trigger, signed >= compiled.clear
+    whole = _filled(compiled, signed, inputs.share)
     told = _Told(
         yes=over & provable,
-        no=(usable & ~over) | absent,
+        no=(usable & ~(whole >= compiled.trigger)) | absent,
         keep=still & provable,
-        below=(usable & ~still) | absent,
+        below=(usable & ~(whole >= compiled.clear)) | absent,
     )
     if inputs.silent is not None:
         told.below[:] &= ~(inputs.silent[leaf] * compiled.sign >= compiled.clear)
@@ -356,6 +364,18 @@ def _tell(compiled: Compiled, inputs: Inputs, watched: Bools, at: float) -> tupl
     if compiled.trees is None:
         return told, _some(~absent)
     return _join(compiled.trees, told, ~absent)
+
+
+def _filled(compiled: Compiled, signed: Floats, share: Floats) -> Floats:
+    """What a sum with gaps would be if as much fell in the gaps as beside them; other numbers as they are.
+
+    A sum that is only a lower bound proves that a trigger is reached, and denies it only where this is below it.
+    """
+    if not compiled.summed.any():
+        return signed
+    part = share if compiled.straight else share[compiled.leaf_input]
+    gaps = compiled.summed & (part > 0) & (part < 1)
+    return np.where(gaps, signed / np.where(gaps, part, 1.0), signed)
 
 
 def _join(trees: tuple[Condition, ...], told: _Told, present: Bools) -> tuple[_Told, Bools]:
@@ -454,6 +474,8 @@ def why_unknown(compiled: Compiled, state: State, index: int, at: float) -> str:
         return "too old"
     if (observed[watched] > at + AHEAD_S).any():
         return "from the future"
-    if (state.share[watched, index] < compiled.min_share[watched, 0]).any() or state.level[index] == 0:
+    share = state.share[watched, index]
+    gaps = bool(compiled.summed.any()) and (share < 1).any()
+    if (share < compiled.min_share[watched, 0]).any() or gaps or state.level[index] == 0:
         return "too little of the data"
     return "a station that was higher is silent"

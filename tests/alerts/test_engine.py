@@ -203,6 +203,16 @@ def test_step_partial_sum_proves_a_trigger_but_never_its_absence(make_rule: Call
     assert state.unknown.tolist() == [True, True]
 
 
+def test_step_sum_with_a_gap_denies_only_what_the_gap_could_not_have_held(make_rule: Callable[..., Rule]) -> None:
+    item = {"source": "stations", "quantity": "q", "unit": "mm", "accumulate": "sum", "window": "10h"}
+    compiled = compile_rule(make_rule({"red": {"input": "x", "trigger": 50, "clear": 40}}, inputs={"x": item}))
+    state, _ = step(compiled, new_state(compiled, 3), inputs_of(START, [44.0, 46.0, 51.0], share=0.9), START)
+    assert state.level.tolist() == [0, 0, 4]
+    assert state.unknown.tolist() == [False, True, False]  # 46 mm in nine hours are 51 mm in ten
+    state, _ = step(compiled, state, inputs_of(START + 60, [0.0, 0.0, 37.0], share=0.9), START + 60)
+    assert (state.level.tolist(), state.unknown.tolist()) == ([0, 0, 4], [False, False, True])
+
+
 def test_step_ceiling_denies_a_trigger_without_a_value(make_rule: Callable[..., Rule]) -> None:
     compiled = compile_rule(make_rule(YELLOW))
     inputs = inputs_of(START, [NAN, NAN])
