@@ -112,6 +112,8 @@ def _decide(server: Flask, dash_app: Any) -> AnyResponse | None:
         if forged is not None:
             return deny(*forged)
     if rule == CALLBACK_RULE and request.method == "POST":
+        if person.may("plan.view"):
+            request.max_content_length = sessions.LARGEST_UPLOAD
         body = _body()
         action, subject = action_of_callback(dash_app, body), _output_of(body)
     else:

@@ -28,6 +28,7 @@ IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
 TOUCH_EVERY_S = 60  # a busy page gets a new cookie this often, not with each answer
 LARGEST_REQUEST = 1 << 20
+LARGEST_UPLOAD = 8 << 20  # by staff, through a page: two files of 2 MB as base64, and the text beside them
 
 
 def configure(server: Flask, store: Store, settings: Settings, keys: Keys) -> None:

@@ -100,7 +100,7 @@ def test_callback_with_a_strange_body_is_refused(web: Web, body: str) -> None:
 def test_callback_too_large(web: Web) -> None:
     browser = web.signed_in("admin")
     headers = {"X-CSRFToken": browser.token()}
-    body = b'{"output":"' + b"x" * (1 << 20) + b'"}'
+    body = b'{"output":"' + b"x" * (8 << 20) + b'"}'
     answer = browser.post("/_dash-update-component", data=body, content_type="application/json", headers=headers)
     assert answer.status_code == 413
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -314,3 +314,11 @@ def _addresses(web: Web) -> list[str]:
 def test_proxy_settings_do_not_touch_a_plain_server(web: Web, home: Path) -> None:
     assert web.server.wsgi_app.__class__.__name__ != "ProxyFix"
     assert replace(web.settings, proxy_hops=2).home == home
+
+
+def test_a_file_of_two_megabytes_comes_through_a_page_of_staff_only(web: Web) -> None:
+    upload, larger = "x" * 2_700_000, "x" * (9 << 20)
+    assert web.signed_in("duty").callback("look.children", upload=upload).status_code == 200
+    assert web.signed_in("viewer").callback("look.children", upload=upload).status_code == 413
+    assert web.signed_in("duty").callback("look.children", upload=larger).status_code == 413
+    assert web.ran == ["look"]
