@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_OF_ONE_RULE = 100
 MAX_NODES = 50_000
+MAX_MESSAGES = 500
 
 
 def _rules_in(modules: Iterable[ModuleType]) -> tuple[Rule, ...]:
@@ -68,6 +69,8 @@ def open_file(body: bytes, context: Context = NOTHING_KNOWN) -> tuple[list[Messa
     if local(root) == "alert":
         return [Message(body, root, context)], []
     inside = [Message(body, one, context, encloses=False) for one in root.iter("{*}alert")]
+    if len(inside) > MAX_MESSAGES:
+        return [], [(c63, found("The file holds {n} messages, more than {most}.", n=len(inside), most=MAX_MESSAGES))]
     weight = REMARK if inside else REJECT
     around = found("The root element is {name}, not alert; messages inside: {n}.", root, received=weight,
                    name=local(root), n=len(inside))  # fmt: skip

@@ -212,6 +212,7 @@ REJECTED: dict[str, tuple[bytes, str]] = {
     "altitude_in_metres": (text("altitude", "300 m"), "C59 C64"),
     "fifty_one_infos": (edited((CLOSE, SECOND_INFO * 49 + CLOSE)), "C63"),
     "too_many_areas": (edited((FIRST_AREA, FIRST_AREA * 501)), "C63"),
+    "too_many_messages": (b"<x>" + b'<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"/>' * 501 + b"</x>", "C63"),
     "larger_than_2_MB": (GOOD.encode() + b" " * (2 << 20), "C63"),
 }  # fmt: skip
 
