@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from data.text import Translate
 from pages._report_words import length, reasons, score_text
 
 FEW = 10
+COLUMNS = ("events", "hits", "misses", "warnings", "false_alarms", "still_in_force", "not_known")
 
 
 def section(hazard: str, name: str, rows: Sequence[MonthRow], t: Translate, locale: str) -> Component:
@@ -22,6 +24,7 @@ def section(hazard: str, name: str, rows: Sequence[MonthRow], t: Translate, loca
         [
             html.H2(name),
             html.P(sentence(whole, t), className="said"),
+            *(html.P(text) for text in who_told(whole, t)),
             *([html.P(t("These are too few cases to rely on: with one more or less the scores would be others."))]
               if _few(whole) else []),
             html.Div(_contingency(whole, t), className="wide"),
@@ -46,13 +49,33 @@ def sentence(row: MonthRow, t: Translate) -> str:
             first = t("{first}, in the mean {lead} ahead").format(first=first, lead=length(lead, t))
     if not count["warnings"]:
         return t("{first}; there was no warning.").format(first=first)
-    told = count["warnings"] - (count["still_in_force"] or 0)  # type: ignore[operator]
+    told = (count["warnings"] or 0) - (count["still_in_force"] or 0) - (count["not_known"] or 0)
     second = t("{first}; {false} of {warnings} warnings were false").format(
         first=first, false=count["false_alarms"], warnings=told
     )
     if count["still_in_force"]:
         second = t("{text}, and {n} are still in force").format(text=second, n=count["still_in_force"])
     return t("{text}.").format(text=second)
+
+
+def who_told(row: MonthRow, t: Translate) -> list[str]:
+    """Where the truth comes from, what part of the month it speaks for, and what such a score can show."""
+    count, said = row.counts, []
+    if count["of_instruments"]:
+        text = t("Of the events {instruments} were seen by instruments, and {people} told of by people.")
+        said.append(text.format(instruments=count["of_instruments"], people=count["of_people"]))
+    if row.watched is not None and row.watched < 1 and not count["of_people"]:
+        text = t("Instruments could have seen it in {share} of this time; whether anything happened in the rest is "
+                 "not known.")  # fmt: skip
+        said.append(text.format(share=f"{math.floor(row.watched * 100)} %"))
+    if count["not_known"]:
+        text = t("{n} warnings met nothing at times or places in which nobody could tell: they count neither as "
+                 "right nor as false.")  # fmt: skip
+        said.append(text.format(n=count["not_known"]))
+    if count["of_instruments"] or (row.watched and not count["of_people"]):
+        said.append(t("Where these are the readings that the rule itself looked at, the score checks the rule's "
+                      "timing and reach, not the reading."))  # fmt: skip
+    return said
 
 
 def _few(row: MonthRow) -> bool:
@@ -78,17 +101,14 @@ def _contingency(row: MonthRow, t: Translate) -> Component:
 
 def _offices(rows: Sequence[MonthRow], t: Translate, locale: str) -> Component:
     names = [
-        t("Office"), t("Events"), t("Warned of"), t("Missed"), t("Warnings"), t("False"), t("Still in force"), "POD",
-        "FAR", "CSI", t("Frequency bias"), t("Mean lead time"),
+        t("Office"), t("Events"), t("Warned of"), t("Missed"), t("Warnings"), t("False"), t("Still in force"),
+        t("Not known"), "POD", "FAR", "CSI", t("Frequency bias"), t("Mean lead time"),
     ]  # fmt: skip
     body = [
         html.Tr(
             [
                 html.Th(row.office.of(locale) if row.office else t("all offices"), scope="row"),
-                *(
-                    html.Td(_number(row.counts[name], t), className="number")
-                    for name in ("events", "hits", "misses", "warnings", "false_alarms", "still_in_force")
-                ),
+                *(html.Td(_number(row.counts[name], t), className="number") for name in COLUMNS),
                 *_scores(row, t),
             ]
         )
@@ -116,12 +136,15 @@ def truth_list(month: Month, names: Mapping[str, str], place: Any, when: Any, t:
     if not month.truth:
         return html.P(reasons(t)["nobody has told what happened in this month"], className="dim")
     status = {"observed": t("observed"), "reconstruction": t("reconstruction")}
-    head = html.Tr([html.Th(name) for name in (t("Hazard"), t("Place"), t("From"), t("To"), t("Source"))])
+    tellers = {"people": t("people"), "instruments": t("instruments")}
+    names_of = (t("Hazard"), t("Place"), t("From"), t("To"), t("Told by"), t("Source"))
+    head = html.Tr([html.Th(name) for name in names_of])
     body = [
         html.Tr(
             [
                 html.Td(names.get(event.hazard, event.hazard)), html.Td(place(event)), html.Td(when(event.start_at)),
-                html.Td(when(event.end_at)), html.Td(f"{event.source} ({status[event.status]})".strip()),
+                html.Td(when(event.end_at)), html.Td(tellers[event.origin]),
+                html.Td(f"{event.source} ({status[event.status]})".strip()),
             ]
         )
         for event in month.truth[:500]

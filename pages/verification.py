@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from access import audit
 from access.guard import needs
 from access.people import current
-from alerts.month import Month, month_csv, month_of, verify_month
+from alerts.month import Month, month_csv, month_of, truth_csv, verify_month
 from alerts.truth import TrueEvent, Truth, store_truth, truth_of
 from data.errors import TocsinError
 from data.regions import RegionIndex
@@ -21,7 +21,9 @@ from pages._context import Context
 from pages._facts import FactReader
 from pages._locale import locale_of
 from pages._plan_upload import decode
+from pages._table_faults import table_fault
 from pages._times import local
+from pages._verification_others import others
 from pages._verification_table import section, truth_list
 from pages.packs import packs, signals
 
@@ -51,6 +53,8 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
                         value=chosen if chosen in there else there[0], allowDeselect=False, w=160,
                     ),
                     html.Button(t("Take out as CSV"), id="verification-csv", className="act", n_clicks=0),
+                    html.Button(t("Take out what happened as CSV"), id="verification-truth-csv", className="act",
+                                n_clicks=0),
                     dcc.Download(id="verification-download"),
                 ],
                 className="choice",
@@ -59,6 +63,7 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
             html.H2(t("What happened")),
             *_bring(t),
             html.Div(id="verification-truth"),
+            others(t, locale),
         ],
     )  # fmt: skip
 
@@ -170,15 +175,17 @@ def register(dash_app: Dash, context: Context, _facts: FactReader) -> None:
 
     @dash_app.callback(
         Output("verification-download", "data"), Input("verification-csv", "n_clicks"),
-        State("verification-month", "value"), prevent_initial_call=True,
+        Input("verification-truth-csv", "n_clicks"), State("verification-month", "value"), prevent_initial_call=True,
     )  # fmt: skip
     @needs("watch.view")
-    def take(clicks: Any, month: Any) -> Any:
-        if not clicks:
+    def take(scored: Any, told: Any, month: Any) -> Any:
+        if not scored and not told:
             return no_update
         found = found_month(context, str(month))
-        name = f"verification-{found.begin.astimezone(context.settings.zone):%Y-%m}.csv"
-        return dcc.send_string(month_csv(found), name, type="text/csv")
+        day = f"{found.begin.astimezone(context.settings.zone):%Y-%m}"
+        if ctx.triggered_id == "verification-truth-csv":
+            return dcc.send_string(truth_csv(found), f"truth-{day}.csv", type="text/csv")
+        return dcc.send_string(month_csv(found), f"verification-{day}.csv", type="text/csv")
 
     @dash_app.callback(
         Output("verification-said", "children"), Input("verification-upload", "contents"), prevent_initial_call=True
@@ -191,10 +198,10 @@ def register(dash_app: Dash, context: Context, _facts: FactReader) -> None:
         try:
             truth, stored = bring(context, contents, current().email)
         except TocsinError as error:
-            return html.P(t(str(error)), className="bad", role="alert")
+            return html.P(table_fault(t(str(error)), t), className="bad", role="alert")
         told = t("{n} events read, {new} of them new.").format(n=len(truth.events), new=stored)
         faults = [
-            html.P(t("Row {n}: {reason}").format(n=row, reason=reason), className="bad")
+            html.P(t("Row {n}: {reason}").format(n=row, reason=table_fault(reason, t)), className="bad")
             for row, reason in truth.rejected[:SHOWN_FAULTS]
         ]
         return [html.P(told), *faults]
