@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from data.clock import parse_time
 from data.text import Translate
+from pages._table_faults import row_faults
 from pages._times import local, span
 
 FEW = 10  # events or warnings; below, the words say so
@@ -160,6 +161,7 @@ def about_input(report: Mapping[str, Any], t: Translate, zone: ZoneInfo, lang: s
     said = [t("History {name}, {start} to {end}.").format(name=history["name"], start=start, end=end)]
     if history["rejected"]:
         said.append(t("{n} rows of the history could not be used.").format(n=len(history["rejected"])))
+        said.append(row_faults(history["rejected"], t))
     notes = [note if isinstance(note, str) else note[lang] for note in history["notes"]]
     said += [_sentence(note_words(t).get(note, note)) for note in notes]
     if truth is None:
@@ -167,6 +169,7 @@ def about_input(report: Mapping[str, Any], t: Translate, zone: ZoneInfo, lang: s
     said.append(t("{n} true events, {r} of them reconstructed.").format(n=truth["events"], r=truth["reconstructed"]))
     if truth["rejected"]:
         said.append(t("{n} rows of the truth could not be used.").format(n=len(truth["rejected"])))
+        said.append(row_faults(truth["rejected"], t))
     for hazard, count in truth["of_other_hazards"].items():
         said.append(t("{n} events of {hazard}: no rule of this trial is for them.").format(n=count, hazard=hazard))
     return said

@@ -9,6 +9,7 @@ from access.people import Person
 from alerts.rule_version import Decision, Standing
 from data.text import Translate
 from pages._rule_state import Load
+from pages._table_faults import table_fault
 from pages._times import local
 
 
@@ -91,4 +92,4 @@ def refusal_words(said: str, t: Translate) -> str:
         found = re.fullmatch(form, said)
         if found:
             return words.format(**found.groupdict())
-    return said
+    return table_fault(said, t)
