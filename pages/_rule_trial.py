@@ -48,7 +48,7 @@ def wish(
         raise RuleError("there is no such history")
     if history == TABLE and not table:
         raise RuleError("choose the table of readings first")
-    number = int(officers) if isinstance(officers, int | float) else 0
+    number = int(officers) if isinstance(officers, int | float) and 1 <= officers <= MOST_OFFICERS else 0
     if not 1 <= number <= MOST_OFFICERS:
         raise RuleError("at least one officer is needed")
     return {
@@ -63,9 +63,9 @@ def _time(typed: Any, zone: ZoneInfo) -> str | None:
         return None
     try:
         found = datetime.fromisoformat(words)
-    except ValueError as error:
+        return iso(found if found.tzinfo is not None else found.replace(tzinfo=zone))
+    except (ValueError, OverflowError) as error:
         raise RuleError("a time is written as 2026-03-01 08:00") from error
-    return iso(found if found.tzinfo is not None else found.replace(tzinfo=zone))
 
 
 def begin(

@@ -44,7 +44,7 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
             ],
         )
     number = asked.get("version", "")
-    shown = opened(context, key, int(number) if number.isdigit() else None, current().email)
+    shown = opened(context, key, int(number) if number.isdecimal() and len(number) < 10 else None, current().email)
     if not shown.known:
         return html.Div([_back(t), html.H1(t("No such rule."))], className="rules")
     return _one(shown, context, t, locale, asked.get("tab", "edit"))

@@ -386,6 +386,9 @@ def test_refusals_are_told_in_chinese() -> None:
         pytest.param(("nowhere", "", "", 1, "", None), "no such history", id="no history"),
         pytest.param(("archive", "yesterday", "", 1, "", None), "a time is written", id="no time"),
         pytest.param(("archive", "", "", None, "", None), "one officer", id="nobody"),
+        pytest.param(("archive", "", "", float("nan"), "", None), "one officer", id="no number"),
+        pytest.param(("archive", "", "", float("inf"), "", None), "one officer", id="everybody"),
+        pytest.param(("archive", "0001-01-01 00:00", "", 1, "", None), "a time is written", id="before the calendar"),
     ],
 )
 def test_a_wish_with_a_fault_is_refused(words: tuple[Any, ...], sentence: str) -> None:
@@ -470,6 +473,15 @@ def test_trials_wait_for_their_turn_and_lost_ones_do_not_block(context: Context)
 def test_page_of_an_unknown_rule_says_so(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "current", lambda: EVE)
     assert "No such rule." in words_of(rules.layout(context, T, "en", {"rule": "no.such"}))
+
+
+@pytest.mark.parametrize("number", ["²", "9" * 5000, "-1", "٣٤", "1e3"])
+def test_page_of_a_version_that_is_no_number_shows_the_rule(
+    context: Context, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    monkeypatch.setattr(rules, "current", lambda: ANNA)
+    shown = rules.layout(context, T, "en", {"rule": RAIN, "version": number})
+    assert RAIN in words_of(shown)
 
 
 def test_page_for_who_only_reads_says_why_and_has_nothing_to_press(
