@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from data.clock import parse_time, utc_now
 from data.errors import ConfigError, TocsinError
 from data.settings import ROOT, Settings, read_settings
+from data.store.migrate import open_migrated
 
 if TYPE_CHECKING:
     from dash import Dash
@@ -27,17 +28,6 @@ DELIVERIES_AT_ONCE = 3  # a dead recipient takes ten seconds each, and the watch
 FEED_PATIENCE = timedelta(minutes=5)
 
 
-def open_migrated(settings: Settings) -> Store:
-    """The store, brought to this version."""
-    from data.store.engine import open_store
-    from data.store.migrate import migrate
-
-    store = open_store(settings.url)
-    store.wait_ready()
-    migrate(store)
-    return store
-
-
 def build_web(settings: Settings) -> tuple[Dash, Flask]:
     """The web process: Dash pages, machine API and guard on one Flask server."""
     import api
@@ -48,7 +38,7 @@ def build_web(settings: Settings) -> tuple[Dash, Flask]:
     from pages._exercise import mark_pages
     from pages.application import build_pages
 
-    store = open_migrated(settings)
+    store = open_migrated(settings.url)
     specs = tuple(source.spec for source in build_sources(settings))
     clock = clock_of(store)
     if isinstance(clock, ExerciseClock):  # feeds that the scenario does not have do not run, whatever is pressed
@@ -80,7 +70,7 @@ def run_engine(settings: Settings, stop: threading.Event) -> int:
     from ingest import build_sources
     from ingest.schedule import Engine
 
-    store = open_migrated(settings)
+    store = open_migrated(settings.url)
     refuse_exercise(store)
     rules, faults = read_paths((*builtin_paths(), *settings.rule_paths))
     for fault in faults:  # the other rules go on; the watchdog tells of these
@@ -127,7 +117,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     from data.store.exercise import refuse_exercise
     from ingest.http import Http
 
-    store = open_migrated(settings)
+    store = open_migrated(settings.url)
     refuse_exercise(store)
     channels = {"webhook": WebhookChannel(Http(allow_hosts=settings.allow_hosts).post)}
     recipients = [("webhook", address) for address in settings.webhooks]
@@ -159,7 +149,7 @@ def run_everything(settings: Settings) -> int:
     from ingest import build_sources
 
     build_sources(settings)  # a fault in the configuration ends this here, not each process again and again
-    store = open_migrated(settings)
+    store = open_migrated(settings.url)
     refuse_exercise(store)
     token = ensure_first_run(store, utc_now())
     store.close()
@@ -220,10 +210,10 @@ def parser() -> argparse.ArgumentParser:
     from access.command import add_arguments
 
     add_arguments(user)
-    import rehearsal_command
+    from pages.past import command as past_command
 
-    rehearsal_command.add_arguments(commands)
-    import proving
+    past_command.add_arguments(commands)
+    from pages.past import proving
 
     proving.add_arguments(commands)
     mutes = commands.add_parser("mute", help="hold proposals back for a time").add_subparsers(
@@ -271,9 +261,9 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             now, decided = _time(options.at) or utc_now(), not options.rules
             return evaluate_main(settings, paths, now, options.region, options.json, decided=decided)
         case "replay" | "scenario" | "record" | "demo" | "drill" | "debrief" | "play":
-            import rehearsal_command
+            from pages.past import command as past_command
 
-            return rehearsal_command.main(options, settings)
+            return past_command.main(options, settings)
         case "mute":
             return run_mute(options, settings)
         case "cap":
@@ -281,17 +271,17 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
 
             return cap_main(options, now=utc_now(), locale=settings.locale)
         case "backtest" | "truth":
-            import proving
+            from pages.past import proving
 
             return proving.main(options, settings)
         case "user":
             from access.command import main as user_main
 
-            return user_main(open_migrated(settings), options, settings)
+            return user_main(open_migrated(settings.url), options, settings)
         case _:
             from access.command import verify_main
 
-            return verify_main(open_migrated(settings), options.json)
+            return verify_main(open_migrated(settings.url), options.json)
 
 
 def run_mute(options: argparse.Namespace, settings: Settings) -> int:
@@ -303,7 +293,9 @@ def run_mute(options: argparse.Namespace, settings: Settings) -> int:
 
     rules, _ = read_paths((*builtin_paths(), *settings.rule_paths))
     index = load_regions(settings.base_dir)
-    return mute_main(open_migrated(settings), options, rules=rules, index=index, now=utc_now(), audit=audit.append)
+    return mute_main(
+        open_migrated(settings.url), options, rules=rules, index=index, now=utc_now(), audit=audit.append
+    )
 
 
 def _time(text: str | None) -> Any:

@@ -26,11 +26,11 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import rehearsal
 from alerts import replay
 from alerts.scenario import stamp, write_scenario
 from data.clock import iso
 from data.settings import Settings
+from pages.past import rehearsal
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 STATIONS, EVERY, FIELDS = 700, timedelta(minutes=10), 300

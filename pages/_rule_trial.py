@@ -91,7 +91,7 @@ def launch(store: Store, settings: Settings, job: int) -> None:
     """Start the process of a job; a thread waits for its end, so that a crash is told and leaves no remains."""
     environ = {**os.environ, "TOCSIN_HOME": str(settings.home), "TOCSIN_DATABASE_URL": settings.url}
     environ["TOCSIN_BASE_DIR"] = str(settings.base_dir)
-    command = [sys.executable, str(ROOT / "trial_worker.py"), str(job)]
+    command = [sys.executable, "-m", "pages.past.trial_worker", str(job)]
     log = settings.home / "trials.log"
     with log.open("ab") as said:
         process = subprocess.Popen(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data.errors import StoreError
-from data.store.engine import Store
+from data.store.engine import Store, open_store
 
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -38,3 +38,11 @@ def migrate(store: Store) -> str:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return head
+
+
+def open_migrated(url: str) -> Store:
+    """The store, once it can be reached, brought to this version."""
+    store = open_store(url)
+    store.wait_ready()
+    migrate(store)
+    return store

@@ -11,13 +11,13 @@ import sqlalchemy as sa
 import yaml
 from sqlalchemy.engine import Connection
 
-import rehearsal
 from alerts.scenario import Scenario, stamp, write_scenario
 from alerts.scenario_file import read_scenario
 from data.clock import iso
 from data.settings import Settings
 from data.store.engine import open_store
 from data.store.tables import event, level_snapshot, observation, proposal, rule_state, station, transition
+from pages.past import rehearsal
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 HOURS = 24

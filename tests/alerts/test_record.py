@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-import rehearsal
 from alerts.evaluate import evaluate_all
 from alerts.pack import PackRule
 from alerts.record import Span, record
@@ -27,6 +26,7 @@ from data.store.snapshot import evaluation_picture
 from data.store.tables import evaluation_round, observation, run, transition
 from ingest import build_sources
 from ingest.schedule import Engine
+from pages.past import rehearsal
 from tests.alerts.replaying import BEGIN
 from tests.ingest.feedserver import Handler, run_feed_server
 

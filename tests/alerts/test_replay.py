@@ -26,7 +26,8 @@ END = BEGIN + timedelta(hours=HOURS)
 KILLED = """
 import os, sys
 from pathlib import Path
-import alerts.evaluate, alerts.replay, ingest.runner, layers.derive, layers.region_history, rehearsal
+import alerts.evaluate, alerts.replay, ingest.runner, layers.derive, layers.region_history
+from pages.past import rehearsal
 from ingest import build_sources
 from data.settings import Settings
 from data.regions import load_regions

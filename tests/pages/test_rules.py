@@ -40,9 +40,9 @@ from pages._rule_text import length, put, read, text_of, value_of, written
 from pages._rule_trial import launch, wish
 from pages._rule_versions import act
 from pages._rule_words import refusal_words, why_not
+from pages.past.trial_worker import main as work
 from tests.alerts.test_rule_version import AT, TEXT
 from tests.pages.test_shell import text_of as words_of
-from trial_worker import main as work
 
 T = translator("en")
 RULES = {item.rule.key: item for item in load_rules()}

@@ -1,6 +1,6 @@
-"""Works on one trial that was asked for on the page, in a process of its own: `python trial_worker.py NUMBER`.
+"""Works on one trial that was asked for on the page, in a process of its own.
 
-Beside `app.py`, which it is a part of. The page starts it; what comes of it stands in the store.
+The page starts `python -m pages.past.trial_worker NUMBER`; what comes of it stands in the store.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ BEAT_S = 1.0
 def main(number: int, settings: Settings) -> int:
     """Carry the trial out; 0 when its report is kept. Whatever goes wrong is told on the page."""
     from alerts.proof_job import OPEN, fail, find
-    from app import open_migrated
+    from data.store.migrate import open_migrated
 
-    store = open_migrated(settings)
+    store = open_migrated(settings.url)
     try:
         with store.read() as connection:
             job = find(connection, number)
@@ -56,7 +56,7 @@ def _try(store: Store, job: Job, settings: Settings) -> None:
     from alerts.backtest import run_proof
     from alerts.proof_job import finish
     from alerts.rule_version import rule_of
-    from proving import history_of
+    from pages.past.proving import history_of
 
     rule, faults = rule_of(job.text)
     if rule is None:

@@ -1,7 +1,4 @@
-"""Composition of trials on the past: where rules meet what feeds can read, and the report meets its page.
-
-Beside `app.py`, which it is a part of: `ingest`, `alerts` and `pages` meet only here.
-"""
+"""Composition of trials on the past: where rules meet what feeds can read, and the report meets its page."""
 
 from __future__ import annotations
 
@@ -132,7 +129,7 @@ def _issued_sentences(report: dict[str, Any], lang: str) -> list[str]:
 def _rules(options: argparse.Namespace, settings: Settings, scenario: Scenario | None) -> Sequence[PackRule]:
     """The rules that are asked for; else those of the scenario; else all that are switched on."""
     from alerts.pack import builtin_paths, load_rules
-    from rehearsal import rules_of
+    from pages.past.rehearsal import rules_of
 
     if options.rules:
         rules: Sequence[PackRule] = load_rules(options.rules)
@@ -183,7 +180,7 @@ def _scenario(named: str, out: Path | None = None) -> Scenario | None:
     """The scenario of a name, a folder of sources or a zip; None for anything else."""
     from alerts.scenario_build import BUILTIN
     from alerts.scenario_file import read_scenario
-    from rehearsal import find_scenario
+    from pages.past.rehearsal import find_scenario
 
     path = Path(named)
     builtin = path.name == named and (BUILTIN / named / "scenario.yaml").is_file()
@@ -206,7 +203,7 @@ class _ScenarioLoader:
         from data.store.leader import try_lead
         from ingest import build_sources, configured_feeds
         from ingest.schedule import prepare_states
-        from rehearsal import Carrier, settings_of, works_of
+        from pages.past.rehearsal import Carrier, settings_of, works_of
 
         own = settings_of(self.settings, home, self.scenario)
         begin, kept = self.scenario.head.begin, held(store)

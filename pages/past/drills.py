@@ -1,7 +1,4 @@
-"""Composition of demonstrations and drills: pages and a playing engine over a home of their own.
-
-Beside `app.py`, which it is a part of.
-"""
+"""Composition of demonstrations and drills: pages and a playing engine over a home of their own."""
 
 from __future__ import annotations
 
@@ -21,8 +18,8 @@ import yaml
 
 from data.clock import iso, parse_time, utc_now
 from data.errors import ConfigError
-from data.settings import Settings
-from rehearsal import KEPT, check_home, find_scenario, keep, replayer, rules_of, settings_of
+from data.settings import ROOT, Settings
+from pages.past.rehearsal import KEPT, check_home, find_scenario, keep, replayer, rules_of, settings_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,7 +71,7 @@ def run_exercise(settings: Settings, options: argparse.Namespace, begin: datetim
         greeting = _copy_accounts(settings, own) if drill else _demo_account(own)
     print(f"{scenario.head.title.en} on http://{own.host}:{port}", flush=True)
     print(greeting, flush=True)
-    script = str(Path(__file__).resolve().with_name("app.py"))
+    script = str(ROOT / "app.py")
     environ = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
     os.environ.clear()
     os.environ.update(environ | {"TOCSIN_HOME": str(home), "TOCSIN_BASE_DIR": str(settings.base_dir)})

@@ -1,7 +1,4 @@
-"""Composition of a replay: where a scenario meets feeds and rules.
-
-Beside `app.py`, which it is a part of: `ingest` and `alerts` do not know each other, and only here are both.
-"""
+"""Composition of a replay: where a scenario meets feeds and rules."""
 
 from __future__ import annotations
 

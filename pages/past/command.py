@@ -13,7 +13,7 @@ from typing import Any
 from data.clock import parse_duration, parse_time
 from data.errors import ConfigError
 from data.settings import Settings
-from rehearsal import find_scenario, run_replay
+from pages.past.rehearsal import find_scenario, run_replay
 
 
 def add_arguments(commands: Any) -> None:
@@ -62,15 +62,15 @@ def main(options: argparse.Namespace, settings: Settings) -> int:
     """Carry out one command of this module."""
     match options.command:
         case "demo" | "drill":
-            from drills import run_exercise
+            from pages.past.drills import run_exercise
 
             return run_exercise(settings, options, time_of("--begin", options.begin))
         case "play":
-            from drills import run_play
+            from pages.past.drills import run_play
 
             return run_play(settings, _until_stopped())
         case "debrief":
-            from drills import run_debrief
+            from pages.past.drills import run_debrief
 
             return run_debrief(options)
     if options.command == "scenario":
