@@ -130,7 +130,7 @@ def dask(history: History, count: int, workers: int, here: dict[str, Any]) -> tu
 def _warm(_number: int) -> None:
     """Load what a worker needs before its first piece."""
     import alerts.past_kernel  # noqa: F401
-    import layers.zonal_kernel  # noqa: F401
+    import layers.kernels.zonal  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -341,7 +341,7 @@ def reduce_field(
     values: NDArray[np.floating[Any]], weights: Weights, *, above: float = np.inf, by_area: bool = False
 ) -> NDArray[np.float64]:
     """(n, 6): sum, valid weight, whole weight, maximum, minimum and weight at or above a limit, in one pass."""
-    from layers.zonal_kernel import reduce_regions
+    from layers.kernels.zonal import reduce_regions
 
     table: NDArray[np.float64] = reduce_regions(
         values.ravel(), values.shape[1], weights.run_at, weights.run_first, weights.run_length, weights.edge_at,
@@ -367,7 +367,7 @@ def percentiles(
     people: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """(n,): the least value that at least this share [%] of a region's valid cells, or people, does not exceed."""
-    from layers.zonal_kernel import percentile_regions
+    from layers.kernels.zonal import percentile_regions
 
     more = np.empty(0) if people is None else people.ravel()
     table: NDArray[np.float64] = percentile_regions(

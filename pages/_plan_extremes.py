@@ -14,7 +14,7 @@ from data.store.field_series import Series
 from pages._plan_choices import stands_for
 
 if TYPE_CHECKING:
-    from layers.derived.extreme_bands import Band
+    from layers.kernels.extreme_bands import Band
     from layers.region_history import HistoryPoint
 
 YEAR_S = 365.25 * 86400.0
@@ -63,9 +63,9 @@ def yearly_maxima(points: Sequence[HistoryPoint], now: datetime, *, yearly: bool
 
 def extremes(maxima: dict[int, float], value: float | None) -> Extremes:
     """Return levels by maximum likelihood (by L-moments where that finds none), as far as the record reaches."""
-    from layers.derived.extreme_bands import level_band, longest_period, rarity
     from layers.derived.extremes import MINIMUM_YEARS, fit_l_moments, fit_likelihood
     from layers.derived.return_period import PERIODS
+    from layers.kernels.extreme_bands import level_band, longest_period, rarity
 
     if len(maxima) < MINIMUM_YEARS:
         return Extremes(maxima=maxima, levels={}, rarity=None)

@@ -176,8 +176,8 @@ def _band(value: float, low: float, high: float) -> list[dict[str, Any]]:
 
 def _levels(found: Extremes, shown: Series, t: Translate) -> list[Component]:
     """Return levels as a table, or plainly why there are none."""
-    from layers.derived.extreme_bands import describe
     from layers.derived.extremes import MINIMUM_YEARS
+    from layers.kernels.extreme_bands import describe
 
     head = html.H3(t("Return levels"))
     if not found.levels:

@@ -17,7 +17,7 @@ import calendar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from layers.derived.standardised import Floats
+from layers.kernels.standardised import Floats
 from layers.layer import LayerSpec
 
 SOLAR_CONSTANT = 0.0820  # MJ m-2 min-1 (FAO 56)

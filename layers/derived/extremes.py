@@ -61,7 +61,7 @@ class LMoments:
 
 def sample_l_moments(samples: NDArray[np.floating]) -> LMoments:
     """L-moments along the first axis of (years, ...) samples; NaN entries are left out (Hosking 1990)."""
-    from layers.derived.lmoment_kernel import l_moments
+    from layers.kernels.lmoment import l_moments
 
     shape, length = samples.shape[1:], samples.shape[0]
     flat = samples.reshape(length, int(np.prod(shape)))
@@ -106,7 +106,7 @@ def fit_l_moments(
         return Fit(location, np.asarray(scale), shape, moments.count, "gumbel")
     from scipy.special import gamma
 
-    from layers.derived.lmoment_kernel import gev_shapes
+    from layers.kernels.lmoment import gev_shapes
 
     shape = np.empty(l2.size)
     gev_shapes(np.where(enough, moments.t3, np.nan).ravel(), shape)

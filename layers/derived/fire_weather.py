@@ -187,7 +187,7 @@ def step(
     The moisture scale has the constant 147.2 of 1985, not the 147.27723 of later programs. Between 15 degrees south
     and north the day length is 9 h and the factor 1.39 all year.
     """
-    from layers.derived.fire_weather_kernel import advance
+    from layers.kernels.fire_weather import advance
 
     shape = np.shape(yesterday.ffmc)
     rows = np.asarray(latitude, np.float64)

@@ -2,7 +2,7 @@
 
 The chain: steps of a year -> `yearly_maximum` -> `<quantity>_annual_max`; all of those -> `fit_maxima` -> parameters,
 kept as fields (`to_fields`, `from_fields`) -> `level_map` for each of `PERIODS`, and `period_map` of any field of the
-quantity. Cells are fitted by L-moments; bands of one cell are made on demand (`layers/derived/extreme_bands.py`).
+quantity. Cells are fitted by L-moments; bands of one cell are made on demand (`layers/kernels/extreme_bands.py`).
 
 References
 ----------
@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import LayerError
-from layers.derived.extreme_bands import REACH, longest_period
 from layers.derived.extremes import (
     MINIMUM_YEARS,
     Distribution,
@@ -27,6 +26,7 @@ from layers.derived.extremes import (
     return_level,
     return_period,
 )
+from layers.kernels.extreme_bands import REACH, longest_period
 from layers.layer import LayerSpec
 
 PERIODS = (2, 5, 10, 20, 50, 100)  # years

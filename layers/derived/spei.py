@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from data.errors import LayerError
 from layers.derived.extremes import sample_l_moments
-from layers.derived.standardised import (
+from layers.kernels.standardised import (
     FARTHEST,
     MINIMUM_YEARS,
     Floats,

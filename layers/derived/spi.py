@@ -24,7 +24,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from layers.derived.standardised import (
+from layers.kernels.standardised import (
     FARTHEST,
     MINIMUM_YEARS,
     Floats,

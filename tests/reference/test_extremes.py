@@ -12,7 +12,6 @@ from scipy import stats
 
 from data.errors import LayerError
 from data.text import translator
-from layers.derived.extreme_bands import Band, describe, level_band, longest_period, period_band, rarity
 from layers.derived.extremes import (
     Fit,
     fit_l_moments,
@@ -22,6 +21,7 @@ from layers.derived.extremes import (
     return_period,
     sample_l_moments,
 )
+from layers.kernels.extreme_bands import Band, describe, level_band, longest_period, period_band, rarity
 
 # Port Pirie, South Australia, annual maximum sea level 1923-1987 [m] (Coles 2001, section 3.4.1).
 PORT_PIRIE = np.array([

@@ -17,7 +17,7 @@ from layers.derived.evapotranspiration import (
     thornthwaite,
 )
 from layers.derived.spei import spei
-from layers.derived.standardised import FARTHEST, Index, Months, Reason
+from layers.kernels.standardised import FARTHEST, Index, Months, Reason
 
 COUNT = 480
 REFERENCE = (1981, 2020)

@@ -11,7 +11,7 @@ from scipy import stats
 
 from data.errors import LayerError
 from layers.derived.spi import calibrate, spi, spi_of
-from layers.derived.standardised import FARTHEST, Index, Months, Reason
+from layers.kernels.standardised import FARTHEST, Index, Months, Reason
 
 COUNT = 360
 WHOLE = (1981, 2010)
