@@ -247,6 +247,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
         case "ingest":
             from ingest.command import main as ingest_main
 
+            refuse_in_exercise(settings)
             return ingest_main(settings, options.source, options.origin, options.json, _time(options.at))
         case "rules":
             from alerts.command import check_main
@@ -284,18 +285,30 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             return verify_main(open_migrated(settings.url), options.json)
 
 
+def refuse_in_exercise(settings: Settings) -> None:
+    """End a command that would bring real data into an exercise, and the time of now with them."""
+    from data.store.exercise import refuse_exercise
+
+    store = open_migrated(settings.url)
+    try:
+        refuse_exercise(store)
+    finally:
+        store.close()
+
+
 def run_mute(options: argparse.Namespace, settings: Settings) -> int:
     """Hold proposals back, show what is held back, or end it; each change is in the audit chain."""
     from access import audit
     from alerts.mute_command import mute_main
     from alerts.pack import builtin_paths, read_paths
+    from alerts.running import RunningRules
     from data.regions import load_regions
+    from data.store.exercise import clock_of
 
-    rules, _ = read_paths((*builtin_paths(), *settings.rule_paths))
+    store, (files, _) = open_migrated(settings.url), read_paths((*builtin_paths(), *settings.rule_paths))
+    rules, now = RunningRules(files)(store), clock_of(store)()  # in an exercise by its own clock
     index = load_regions(settings.base_dir)
-    return mute_main(
-        open_migrated(settings.url), options, rules=rules, index=index, now=utc_now(), audit=audit.append
-    )
+    return mute_main(store, options, rules=rules, index=index, now=now, audit=audit.append)
 
 
 def _time(text: str | None) -> Any:

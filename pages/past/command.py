@@ -86,6 +86,7 @@ def main(options: argparse.Namespace, settings: Settings) -> int:
 def _record(options: argparse.Namespace, settings: Settings) -> int:
     from alerts.record import Span, record
     from data.store.engine import open_store
+    from data.store.exercise import refuse_exercise
     from data.store.migrate import migrate
 
     begin, end = time_of("--from", options.begin), time_of("--to", options.end)
@@ -100,6 +101,7 @@ def _record(options: argparse.Namespace, settings: Settings) -> int:
     try:
         store.wait_ready()
         migrate(store)
+        refuse_exercise(store)  # what was made up would be told as recorded
         span = Span(warm_from=begin - lead, begin=begin, end=end)
         facts = record(store, settings, span, options.name, options.out)
     finally:

@@ -36,7 +36,7 @@ class Plan:
 
     speed: float
     fast_until: str
-    live_url: str  # the store whose enabled rules are used; empty for those of the files
+    office: bool  # whether the office's own rules are played, as its people have enabled them
 
     def write(self, home: Path) -> None:
         (home / PLAN).write_text(json.dumps(asdict(self)), encoding="utf-8")
@@ -60,15 +60,14 @@ def run_exercise(settings: Settings, options: argparse.Namespace, begin: datetim
     scenario = read_scenario(keep(find_scenario(options.scenario, home / KEPT), home))
     begin = begin or (None if drill else scenario.head.show_from)
     own = settings_of(settings, home, scenario)
-    plan = Plan(
-        speed=options.speed, fast_until=iso(begin) if begin else "", live_url=settings.url if drill else ""
-    )  # fmt: skip
+    plan = Plan(speed=options.speed, fast_until=iso(begin) if begin else "", office=drill)
     plan.write(home)
     port = options.port or _free_port(settings)
+    own = replace(own, rule_paths=tuple(path.resolve() for path in settings.rule_paths) if drill else ())
     _write_settings(own, settings, scenario, port)
-    with replayer(own, scenario, lambda: False) as player:
+    with replayer(own, scenario, lambda: False, rules=rules_of(own, scenario, office=drill)) as player:
         player.prepare(options.command, scenario.head.end, options.speed)
-        greeting = _copy_accounts(settings, own) if drill else _demo_account(own)
+        greeting = _copy_office(settings, own) if drill else _demo_account(own)
     print(f"{scenario.head.title.en} on http://{own.host}:{port}", flush=True)
     print(greeting, flush=True)
     script = str(ROOT / "app.py")
@@ -102,7 +101,7 @@ def _write_settings(own: Settings, live: Settings, scenario: Scenario, port: int
     document = {
         "sources": [dict(feed) for feed in own.sources], "zone": zone, "locale": live.locale, "host": live.host,
         "port": port, "web_workers": 1, "packs": list(live.packs), "behind_tls": live.behind_tls,
-        "proxy_hops": live.proxy_hops,
+        "proxy_hops": live.proxy_hops, "rule_paths": [str(path) for path in own.rule_paths],
     }  # fmt: skip
     (own.home / "tocsin.yaml").write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
 
@@ -124,13 +123,14 @@ def _demo_account(own: Settings) -> str:
     return f"Sign in as {DEMO_PERSON} with the password {password}"
 
 
-def _copy_accounts(live: Settings, own: Settings) -> str:
-    """The accounts of the office, so that people sign in to a drill as they are used to."""
+def _copy_office(live: Settings, own: Settings) -> str:
+    """The accounts of the office, so that people sign in to a drill as they are used to, and what they have decided
+    of rules, so that its pages tell what is played and nobody asks the real store again."""
     import sqlalchemy as sa
 
     from access.keys import read_keys
     from data.store.engine import open_store
-    from data.store.tables import role, user, user_role
+    from data.store.tables import proof, role, rule_decision, rule_edition, user, user_role
 
     read_keys(live.home), read_keys(own.home)
     salt = own.home / "secrets" / "password_salt"
@@ -140,6 +140,11 @@ def _copy_accounts(live: Settings, own: Settings) -> str:
         for table in (user, role, user_role):
             writing.execute(table.delete())
             rows = [dict(row._mapping) for row in reading.execute(sa.select(table))]
+            if rows:
+                writing.execute(table.insert(), rows)
+        used = proof.c.id.in_(sa.select(rule_decision.c.proof_id))
+        for table, part in ((rule_edition, sa.true()), (proof, used), (rule_decision, sa.true())):
+            rows = [dict(row._mapping) for row in reading.execute(sa.select(table).where(part))]
             if rows:
                 writing.execute(table.insert(), rows)
         count = len(reading.execute(sa.select(user.c.id)).all())
@@ -153,20 +158,20 @@ def run_play(settings: Settings, stopped: threading.Event) -> int:
     from alerts.scenario_file import read_scenario
 
     scenario, plan = read_scenario(settings.home / KEPT), Plan.read(settings.home)
-    rules = rules_of(settings, scenario)
-    if plan.live_url:
+    rules = rules_of(settings, scenario, office=plan.office)
+    if plan.office:
         from alerts.running import RunningRules
         from data.store.engine import open_store
 
-        live = open_store(plan.live_url)
+        own = open_store(settings.url)
         switched_on = set(scenario.head.switch_on)
         rules = tuple(
             replace(item, rule=item.rule.model_copy(update={"enabled": True}))
             if item.rule.key in switched_on
             else item
-            for item in RunningRules(rules)(live)
+            for item in RunningRules(rules)(own)
         )
-        live.close()
+        own.close()
     with replayer(settings, scenario, stopped.is_set, rules=rules) as player:
         fast_until = parse_time(plan.fast_until) if plan.fast_until else None
         player.run(scenario.head.end, fast_until=fast_until, paced=True)
@@ -179,13 +184,18 @@ def run_debrief(options: argparse.Namespace) -> int:
     from api.exercise import as_csv
     from data.store.debrief import debrief
     from data.store.engine import open_store
+    from data.store.exercise import read_exercise
 
     if not (options.home / "tocsin.db").is_file():
         raise ConfigError([f"no exercise was held in {options.home}"])
     store = open_store(f"sqlite:///{options.home / 'tocsin.db'}")
-    with store.read() as connection:
-        rows = debrief(connection)
-    store.close()
+    try:
+        with store.read() as connection:
+            if read_exercise(connection) is None:
+                raise ConfigError([f"{options.home} is no home of an exercise"])
+            rows = debrief(connection)
+    finally:
+        store.close()
     if options.json:
         print(json.dumps(rows, ensure_ascii=False))
     elif options.out:

@@ -45,8 +45,8 @@ def settings_of(settings: Settings, home: Path, scenario: Scenario) -> Settings:
     return replace(settings, home=home, database_url="", sources=feeds, webhooks=(), allow_hosts=())
 
 
-def rules_of(settings: Settings, scenario: Scenario) -> tuple[PackRule, ...]:
-    """The rules that the scenario names, or all; those that it switches on are on.
+def rules_of(settings: Settings, scenario: Scenario, *, office: bool = False) -> tuple[PackRule, ...]:
+    """The rules that the scenario names, or all; with the `office`'s own files beside them; those switched on are on.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def rules_of(settings: Settings, scenario: Scenario) -> tuple[PackRule, ...]:
 
     head = scenario.head
     paths = [PACKS / name for name in head.rules] if head.rules else list(builtin_paths())
-    rules, faults = read_paths((*paths, *(() if head.rules else settings.rule_paths)))
+    rules, faults = read_paths((*paths, *(() if head.rules and not office else settings.rule_paths)))
     if faults:
         raise ConfigError([str(fault) for fault in faults])
     missing = set(head.switch_on) - {item.rule.key for item in rules}
