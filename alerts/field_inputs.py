@@ -51,13 +51,13 @@ def read_steps(connection: Connection, item: RuleInput, branch: Branch, now: dat
     ahead = _ahead(item, branch)
     back = max(0.0, item.reach_s - ahead) + max(item.interval, item.window, LONGEST_STEP_S)
     until = now if branch == "observed" else now + timedelta(seconds=ahead + LONGEST_STEP_S)
-    where = sa.and_(_read(item, branch), columns.run_at <= now)
+    where = sa.and_(looked_at(item, branch), columns.run_at <= now)
     since = now - timedelta(seconds=back)
     rows = find_steps(connection, quantity=item.quantity, since=since, until=until, where=where, limit=None)
-    return rows or find_steps(connection, quantity=item.quantity, until=now, where=_read(item, branch), limit=1)
+    return rows or find_steps(connection, quantity=item.quantity, until=now, where=looked_at(item, branch), limit=1)
 
 
-def _read(item: RuleInput, branch: Branch) -> sa.ColumnElement[bool]:
+def looked_at(item: RuleInput, branch: Branch) -> sa.ColumnElement[bool]:
     """Whether a rule looks at a step: amounts that were summed up here only where it names them.
 
     A rule sums what the providers gave: of overlapping sums it would find fewer that fit a window with a gap. The

@@ -27,7 +27,7 @@ from layers.stations import RegionNumbers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Column:
+class InputColumn:
     """One input of a rule before it joins the others."""
 
     numbers: RegionNumbers
@@ -91,7 +91,7 @@ class Gatherer:
             silent=joined([column.silent for column in columns]),
         )
 
-    def _column(self, rule: Rule, name: str, rids: NDArray[np.int32], since: NDArray[np.float64]) -> _Column:
+    def _column(self, rule: Rule, name: str, rids: NDArray[np.int32], since: NDArray[np.float64]) -> InputColumn:
         item = rule.inputs[name]
         max_age_s = rule.max_age if item.max_age is None else item.max_age
         if item.source == "stations":
@@ -100,7 +100,7 @@ class Gatherer:
             numbers, silent, names = station_numbers(
                 network, item, rids, self.index.parent_rid, fresh_after, since - max_age_s, rule.sites
             )
-            return _Column(numbers=numbers, names=names, silent=silent)
+            return InputColumn(numbers=numbers, names=names, silent=silent)
         if item.source == "events":
             return self._events(rule, name, item, rids)
         if item.source == "warnings":
@@ -109,15 +109,15 @@ class Gatherer:
             with self.store.read() as connection:
                 dataset = find_dataset(connection, item.quantity, self.now)
             counted, behind = survey_numbers(dataset, item, self.home, self.index, rids)
-            return _Column(numbers=counted, names=behind)
+            return InputColumn(numbers=counted, names=behind)
         with self.store.read() as connection:
             rows = read_steps(connection, item, rule.branch, self.now)
         found = field_numbers(
             rows, item, rule.branch, home=self.home, index=self.index, rids=rids, now=self.now, max_age_s=max_age_s
         )
-        return _Column(numbers=found.numbers, names=found.names, at_most=found.at_most)
+        return InputColumn(numbers=found.numbers, names=found.names, at_most=found.at_most)
 
-    def _events(self, rule: Rule, name: str, item: RuleInput, rids: NDArray[np.int32]) -> _Column:
+    def _events(self, rule: Rule, name: str, item: RuleInput, rids: NDArray[np.int32]) -> InputColumn:
         alike = [other for other, one in rule.inputs.items() if one.source == "events"]
         floor = min(smallest_that_counts(rule, other) for other in alike)
         widest = max(rule.inputs[other].within_km or 0.0 for other in alike)
@@ -126,9 +126,9 @@ class Gatherer:
             with self.store.read() as connection:
                 self._heard[key] = read_events(connection, item, floor, self.now)
         numbers, names = event_numbers(self._heard[key], item, self.index, rids, widest, self.now.timestamp())
-        return _Column(numbers=numbers, names=names)
+        return InputColumn(numbers=numbers, names=names)
 
-    def _warnings(self, rule: Rule, name: str, item: RuleInput, rids: NDArray[np.int32]) -> _Column:
+    def _warnings(self, rule: Rule, name: str, item: RuleInput, rids: NDArray[np.int32]) -> InputColumn:
         key = ("warnings", item.feeds)
         if key not in self._told:
             with self.store.read() as connection:
@@ -137,7 +137,7 @@ class Gatherer:
         numbers, names = warning_numbers(
             self._told[key], item, self.index, rids, floor, begun=rule.branch == "observed"
         )
-        return _Column(numbers=numbers, names=names)
+        return InputColumn(numbers=numbers, names=names)
 
     def network(self, quantity: str, unit: str) -> Network:
         """The stations of a quantity with their readings in `unit`, as far back as any rule looks."""
@@ -159,7 +159,7 @@ class Gatherer:
         return timedelta(seconds=reach)
 
 
-def _renumber(column: _Column, names: dict[str, int]) -> RegionNumbers:
+def _renumber(column: InputColumn, names: dict[str, int]) -> RegionNumbers:
     """The same numbers with `behind` pointing into the common `names`, which grows by those in use."""
     behind = column.numbers.behind
     table = np.full(len(column.names) + 1, -1, dtype=np.int32)

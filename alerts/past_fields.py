@@ -21,7 +21,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from alerts.field_inputs import _read
+from alerts.field_inputs import looked_at
 from alerts.history import History
 from alerts.rule import Rule, RuleInput
 from data.grid import grid_digest
@@ -341,7 +341,7 @@ def past_fields(
         if item.source != "field" or rule.branch != "observed":
             continue
         with history.store.read() as connection:
-            query = sa.select(field_step).where(field_step.c.quantity == item.quantity, _read(item, rule.branch))
+            query = sa.select(field_step).where(field_step.c.quantity == item.quantity, looked_at(item, rule.branch))
             rows = connection.execute(query).all()
         series = even_series(rows, item)
         if series is None:

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 
 from alerts.engine import Inputs
 from alerts.history import History
-from alerts.inputs import Gatherer, _Column
+from alerts.inputs import Gatherer, InputColumn
 from alerts.past_fields import PastFields
 from alerts.rule import Rule
 from alerts.station_inputs import Network
@@ -110,12 +110,12 @@ class PastGatherer(Gatherer):
     past: History
     fields: Mapping[str, PastFields]
 
-    def _column(self, rule: Rule, name: str, rids: NDArray[np.int32], since: NDArray[np.float64]) -> _Column:
+    def _column(self, rule: Rule, name: str, rids: NDArray[np.int32], since: NDArray[np.float64]) -> InputColumn:
         held = self.fields.get(name)
         if held is None:
             return super()._column(rule, name, rids, since)
         at = self.now.timestamp()
-        return _Column(numbers=held.at(at), names=(held.name(at),))
+        return InputColumn(numbers=held.at(at), names=(held.name(at),))
 
     def network(self, quantity: str, unit: str) -> Network:
         """The stations as they were known at this moment."""
