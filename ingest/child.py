@@ -2,7 +2,8 @@
 
 The child is this module run as a program. It gets the source and the payload, and gives back what `parse` returned,
 as pickles in a private folder: only this program writes them. Before it reads anything it limits its memory and
-processor time, asks the system to end it with its parent, and closes the way to the network: `socket.socket` refuses,
+processor time, asks the system to end it with its parent (or its helper, see
+`ingest.child_helper`), and closes the way to the network: `socket.socket` refuses,
 which stops any Python library; a decoder in C that opened sockets by itself is not stopped by that.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 import os
 import pickle
 import resource
@@ -24,12 +26,16 @@ from typing import Any, NoReturn
 
 from data.errors import BadPayload, IngestError
 from data.model import Parsed, Payload
+from ingest.child_helper import SAID, HelperLost, helper_of, serve
 from ingest.source import Source
 
 ROOT = Path(__file__).resolve().parent.parent
 PR_SET_PDEATHSIG = 1
+SERVE = "--serve"
 TOLD = 2000  # characters of what the child said before it ended
+log = logging.getLogger(__name__)
 QUIET_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+FORKABLE = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # of pyarrow, which pandas loads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,22 +60,35 @@ def parse_in_child(source: Source, payload: Payload, limits: Limits | None = Non
         folder = Path(name)
         with (folder / "request").open("wb") as file:
             pickle.dump((limits, source, payload), file, protocol=pickle.HIGHEST_PROTOCOL)
-        with (folder / "said").open("wb") as said:
-            code = _run([sys.executable, "-m", "ingest.child", name], said, limits.wall_s)
+        code = _work(source, folder, limits)
         answer = folder / "answer"
         if code == 0 and answer.exists():
             return _unpack(answer, payload.source)
-        told = (folder / "said").read_bytes()[-TOLD:].decode("utf-8", "replace").strip()
+        told = (folder / SAID).read_bytes()[-TOLD:].decode("utf-8", "replace").strip()
         raise BadPayload(payload.source, _why(code, told, limits))
 
 
-def _run(command: list[str], said: Any, wall_s: float) -> int | None:
-    """The child's exit status; None when its time was up."""
+def _work(source: Source, folder: Path, limits: Limits) -> int | None:
+    """The exit status of a child that reads what is in a folder: a fork of a helper where one is kept."""
+    program = [sys.executable, "-m", "ingest.child"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+    environment |= QUIET_ENVIRONMENT
+    helper = helper_of(type(source).__module__, [*program, SERVE], ROOT, environment | FORKABLE)
+    if helper is not None:
+        try:
+            return helper.run(folder, limits.wall_s)
+        except HelperLost as error:
+            log.warning("%s: read without a helper: %s", source.spec.key, error)
+    with (folder / SAID).open("wb") as said:
+        return _run([*program, str(folder)], said, environment, limits.wall_s)
+
+
+def _run(command: list[str], said: Any, environment: dict[str, str], wall_s: float) -> int | None:
+    """The child's exit status; None when its time was up."""
     child = subprocess.Popen(
         command,
         cwd=ROOT,
-        env=environment | QUIET_ENVIRONMENT,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=said,
         stderr=said,
@@ -140,4 +159,4 @@ def _answer(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_answer(Path(sys.argv[1])))
+    sys.exit(serve(_answer) if sys.argv[1] == SERVE else _answer(Path(sys.argv[1])))

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ import pytest
 from data.errors import BadPayload
 from data.model import Parsed, Payload, Reject
 from ingest.child import Limits, parse_in_child
+from ingest.child_helper import kept_helpers
 from ingest.source import SourceSpec
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -62,9 +67,17 @@ class Decoder:
         return []
 
     def parse(self, payload: Payload) -> Parsed:
+        if self.action == "who":
+            return Parsed(rejects=(Reject(id=f"{os.getpid()} {os.getppid()}", reason=""),))
         if self.action:
             globals()[self.action]()
         return Parsed(rejects=(Reject(id="size", reason=str(len(payload.body))),), data_at=payload.received_at)
+
+
+@pytest.fixture(params=[False, True], ids=["a program each", "forks of a helper"], autouse=True)
+def helpers(request: pytest.FixtureRequest) -> Iterator[None]:
+    with kept_helpers() if request.param else nullcontext():
+        yield
 
 
 PAYLOAD = Payload(source="decoder", body=b"x" * 5000, received_at=NOW)
@@ -81,7 +94,7 @@ def test_parse_in_child_gives_what_parse_gives() -> None:
     [
         ("crash", "crashed (SIGSEGV)", LIMITS),
         ("eat_memory", "more than 1024 MiB of memory", LIMITS),
-        ("spin", "processor time", LIMITS),
+        ("spin", "processor time", replace(LIMITS, wall_s=60.0)),
         ("hang", "did not end within", replace(LIMITS, wall_s=0.8)),
         ("call_home", "no business on the network", LIMITS),
         ("give_up", "not a field at all", LIMITS),
@@ -92,3 +105,24 @@ def test_parse_in_child_fault_costs_the_payload_only(action: str, reason: str, l
     with pytest.raises(BadPayload) as caught:
         parse_in_child(Decoder(action), PAYLOAD, limits)
     assert reason in caught.value.reason
+
+
+def test_a_crash_costs_a_helper_nothing() -> None:
+    with kept_helpers():
+        first = parse_in_child(Decoder("who"), PAYLOAD).rejects[0].id
+        with pytest.raises(BadPayload, match="SIGSEGV"):
+            parse_in_child(Decoder("crash"), PAYLOAD, LIMITS)
+        with pytest.raises(BadPayload, match="did not end"):
+            parse_in_child(Decoder("hang"), PAYLOAD, replace(LIMITS, wall_s=0.5))
+        second = parse_in_child(Decoder("who"), PAYLOAD).rejects[0].id
+    assert first.split()[0] != second.split()[0], "each payload has a process of its own"
+    assert first.split()[1] == second.split()[1], "of one helper"
+    assert not Path(f"/proc/{first.split()[1]}").exists(), "which ends when it is no longer kept"
+
+
+def test_a_helper_that_has_died_is_replaced() -> None:
+    with kept_helpers():
+        helper = int(parse_in_child(Decoder("who"), PAYLOAD).rejects[0].id.split()[1])
+        os.kill(helper, signal.SIGKILL)
+        parsed = parse_in_child(Decoder(), PAYLOAD)
+    assert parsed.rejects[0].reason == "5000"
