@@ -6,7 +6,7 @@ derived step belongs to the branch of the steps that it was made of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -226,3 +226,16 @@ def _noons(times: Sequence[datetime], lon: float, now: datetime) -> list[datetim
         if away <= NOON_TOLERANCE and (local.date() not in nearest or away < nearest[local.date()][0]):
             nearest[local.date()] = (away, at)
     return [at for _, at in sorted(nearest.values(), key=lambda pair: pair[1]) if at + NOON_TOLERANCE <= now + EDGE]
+
+
+def needed_for(quantities: Collection[str], derivations: Sequence[Derivation]) -> tuple[Derivation, ...]:
+    """Of some derivations those that rules over these quantities can look at, and what these need in turn.
+
+    Amounts that were summed up here are for screens: rules and derivations take what the sources gave.
+    """
+    wanted, chosen = set(quantities), list[Derivation]()
+    open_ = [one for one in derivations if not one.accumulation]
+    while fresh := [one for one in open_ if one not in chosen and wanted & {of.quantity for of in one.specs}]:
+        chosen += fresh
+        wanted |= {need.quantity for one in fresh for need in one.needs.values()}
+    return tuple(one for one in derivations if one in chosen)

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.store.durable import to_disk
+
 STATISTICS = ("mean", "area_mean", "max", "min", "p90", "valid_share")
 SLOTS = 32
 FOLDER = "region_history"
@@ -49,7 +51,7 @@ def write_slots(path: Path, count: int, tables: Mapping[int, tuple[int, NDArray[
             block["table"][:, :, slot % SLOTS] = table
             block["step"][slot % SLOTS] = step
         blocks.flush()
-        os.fsync(handle)
+        to_disk(handle)
     finally:
         os.close(handle)
     _sync_folder(path.parent)
@@ -93,6 +95,6 @@ def _open(path: Path, count: int) -> NDArray[Any]:
 def _sync_folder(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        to_disk(handle)
     finally:
         os.close(handle)

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from data.errors import StoreError
 from data.model import Payload
+from data.store.durable import to_disk
 from data.store.tables import payload as payload_table
 
 LEVEL = 3  # zstd: feeds shrink about tenfold at 500 MB/s
@@ -27,14 +28,14 @@ def write_durable(path: Path, body: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(body)
             file.flush()
-            os.fsync(file.fileno())
+            to_disk(file.fileno())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        to_disk(folder)
     finally:
         os.close(folder)
 

@@ -30,6 +30,7 @@ from data.errors import StoreError
 from data.grid import segments
 from data.model import FieldStep
 from data.store import field_cf
+from data.store.durable import to_disk
 
 CHUNK = 512
 SMALLEST = 256  # no overview of a field that is already this small
@@ -76,7 +77,7 @@ def write_file(path: Path, body: bytes) -> None:
     with path.open("wb") as file:
         file.write(body)
         file.flush()
-        os.fsync(file.fileno())
+        to_disk(file.fileno())
 
 
 def publish(partial: Path, target: Path) -> None:
@@ -93,7 +94,7 @@ def publish(partial: Path, target: Path) -> None:
 def sync_file(path: Path) -> None:
     """Have a file that somebody wrote on the disk."""
     with path.open("rb") as file:
-        os.fsync(file.fileno())
+        to_disk(file.fileno())
 
 
 def remove_folder(path: Path) -> None:
@@ -115,7 +116,7 @@ def sync_folders(folders: Iterable[Path]) -> None:
 def _sync_folder(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        to_disk(handle)
     finally:
         os.close(handle)
 
