@@ -36,6 +36,7 @@ from alerts.freeze import TEXTS, state_from_bytes, state_to_bytes
 from alerts.inputs import Gatherer
 from alerts.keep import Outcome, keep_evaluation, keep_proposals, keep_state, keep_transitions, keep_version
 from alerts.late import Missed, find_missed, keep_checkpoint, late_drafts, late_transitions, newest_payload
+from alerts.memory import Memory
 from alerts.mute import held_back, muted_up_to, read_mutes
 from alerts.neighbours import neighbours, regroup
 from alerts.pack import PackRule
@@ -85,6 +86,7 @@ def evaluate_all(
     rules: Iterable[PackRule],
     now: datetime,
     epoch: int | None = None,
+    memory: Memory | None = None,
 ) -> Report:
     """Evaluate the enabled rules as of `now` and write what came of it.
 
@@ -98,6 +100,8 @@ def evaluate_all(
         The clock of this evaluation.
     epoch : int, optional
         Leadership under which to write.
+    memory : Memory, optional
+        What looks before this one read, of a replay.
 
     Raises
     ------
@@ -111,7 +115,7 @@ def evaluate_all(
         mutes = read_mutes(connection, now)
         seen = newest_payload(connection)
     _mark_loaded(store, {item.rule.key for item in enabled}, epoch)
-    gatherer = Gatherer(store, home, base_dir, now, rules=[item.rule for item in enabled])
+    gatherer = Gatherer(store, home, base_dir, now, rules=[item.rule for item in enabled], memory=memory)
     outcomes: list[Outcome] = []
     layers: list[tuple[NDArray[np.int32], State]] = []
     muted: list[NDArray[np.int32]] = []

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
+from alerts.memory import Memory
 from alerts.rule import Branch, RuleInput
 from data.derived import derived_of, is_made
 from data.errors import RuleError
@@ -94,8 +95,9 @@ def field_numbers(
     rids: NDArray[np.int32],
     now: datetime,
     max_age_s: float,
+    memory: Memory | None = None,
 ) -> FieldNumbers:
-    """Numbers from stored steps.
+    """Numbers from stored steps; with a memory, what was made of the same steps before is used again.
 
     Where several grids cover a region, one with fresh data counts before one without, then the one with the finest
     cells, then the one with the newest data. A grid whose steps do not fit the window still
@@ -104,13 +106,29 @@ def field_numbers(
     by_grid: dict[tuple[str, str], list[Any]] = {}
     for row in rows:
         by_grid.setdefault((row.source, row.grid), []).append(row)
-    fields = [join(steps, item, branch, home=home, now=now) for steps in by_grid.values()]
+    read = Reader(home, memory)
+
+    def made(steps: Sequence[Any]) -> tuple[Joined, RegionNumbers]:
+        end = _window_end(steps, item, branch, now)
+
+        def make() -> tuple[RuleInput, Joined, RegionNumbers]:
+            joined = _join(steps, item, branch, end, read)
+            return item, joined, _over_regions(joined, item, home, index, rids)
+
+        if memory is None:
+            return make()[1:]
+        of = tuple((row.id, row.received_at, _began_anew(row)) for row in steps)
+        kept: tuple[Any, Joined, RegionNumbers] = memory.result((id(item), branch, end, of), make)
+        return kept[1:]  # the input is kept beside them, so that its id is no other's
+
+    fields = [made(steps) for steps in by_grid.values()]
     fresh_after = now - timedelta(seconds=max_age_s)
-    fields.sort(key=lambda one: (one.as_of >= fresh_after, not one.ceiling, -_cell(one), one.as_of))
+    fields.sort(key=lambda one: (one[0].as_of >= fresh_after, not one[0].ceiling, -_cell(one[0]), one[0].as_of))
     result, at_most = _nothing(len(rids)), np.full(len(rids), np.nan)
     names: list[str] = []
-    for field in fields:
-        numbers = _over_regions(field, item, home, index, rids, len(names))
+    for field, found in fields:
+        behind = np.where(found.watched, np.int32(len(names)), np.int32(-1)).astype(np.int32)
+        numbers = replace(found, behind=behind)
         names.append("field_step:" + ",".join(str(step) for step in field.steps))
         ceiling = numbers.value if field.ceiling else np.full(len(rids), np.nan)
         if field.ceiling:
@@ -125,7 +143,37 @@ def _cell(field: Joined) -> float:
     return abs(float(field.lat[0] - field.lat[-1])) / max(len(field.lat) - 1, 1)
 
 
-def join(rows: Sequence[Any], item: RuleInput, branch: Branch, *, home: Path, now: datetime) -> Joined:
+@dataclass(frozen=True)
+class Reader:
+    """Reads stored steps, with a memory each once."""
+
+    home: Path
+    memory: Memory | None = None
+
+    def values(self, row: Any) -> NDArray[np.float64]:
+        def read() -> NDArray[np.float64]:
+            return open_step(self.home, row).values.astype(np.float64)
+
+        return read() if self.memory is None else self.memory.values(row.id, read)
+
+    def axes(self, row: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Longitudes and latitudes; a grid's name is made of them."""
+
+        def read() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            step = open_step(self.home, row)
+            return step.lon, step.lat
+
+        if self.memory is None:
+            return read()
+        found: tuple[NDArray[np.float64], NDArray[np.float64]] = self.memory.result(("axes", row.grid), read)
+        return found
+
+
+def _began_anew(row: Any) -> bool:
+    return bool((row.attributes or {}).get("accumulation_reset"))
+
+
+def _join(rows: Sequence[Any], item: RuleInput, branch: Branch, end: datetime | None, read: Reader) -> Joined:
     """The steps of one source on one grid as one field over the input's window.
 
     Notes
@@ -137,17 +185,16 @@ def join(rows: Sequence[Any], item: RuleInput, branch: Branch, *, home: Path, no
     """
     times = item.over.times if item.over else 1
     every = item.over.every if item.over else 0.0
-    end = _window_end(rows, item, branch, now)
     newest = max(rows, key=lambda row: (row.valid_at, row.run_at))
-    grid = open_step(home, newest)
+    lon, lat = read.axes(newest)
     blank = Joined(
         quantity=item.quantity, unit=item.unit, valid_at=end or newest.valid_at,
-        values=np.full((len(grid.lat), len(grid.lon)), np.nan, dtype=np.float32), lon=grid.lon, lat=grid.lat,
+        values=np.full((len(lat), len(lon)), np.nan, dtype=np.float32), lon=lon, lat=lat,
         coverage=0.0, as_of=newest.run_at if branch == "forecast" else newest.valid_at, steps=(newest.id,),
     )  # fmt: skip
     if end is None:
         return blank
-    parts = [_one_window(rows, item, end - timedelta(seconds=k * every), home) for k in range(times)]
+    parts = [_one_window(rows, item, end - timedelta(seconds=k * every), read) for k in range(times)]
     whole = [part for part in parts if part is not None]
     if len(whole) < len(parts):
         return blank
@@ -204,22 +251,22 @@ class _Part:
     ceiling: bool = False
 
 
-def _one_window(rows: Sequence[Any], item: RuleInput, end: datetime, home: Path) -> _Part | None:
+def _one_window(rows: Sequence[Any], item: RuleInput, end: datetime, read: Reader) -> _Part | None:
     """One window; None where no step lies in it."""
     start = end - timedelta(seconds=item.window)
     if item.accumulate == "sum":
-        return _amount(rows, item, start, end, home)
+        return _amount(rows, item, start, end, read)
     if item.accumulate == "latest":
         chosen = [row for row in _newest_runs(rows) if abs(row.valid_at - end) <= EDGE][-1:]
-        return _Part(values=_values(home, chosen[0]), coverage=1.0, rows=chosen) if chosen else None
+        return _Part(values=read.values(chosen[0]), coverage=1.0, rows=chosen) if chosen else None
     chosen = _newest_runs([row for row in rows if start - EDGE < row.valid_at <= end + EDGE])
     if not chosen:
         return None
     coverage = min(_spoken(chosen, start, item.interval) / item.window, 1.0)
-    return _Part(values=_reduce(home, chosen, item.accumulate), coverage=coverage, rows=chosen)
+    return _Part(values=_reduce(read, chosen, item.accumulate), coverage=coverage, rows=chosen)
 
 
-def _amount(rows: Sequence[Any], item: RuleInput, start: datetime, end: datetime, home: Path) -> _Part | None:
+def _amount(rows: Sequence[Any], item: RuleInput, start: datetime, end: datetime, read: Reader) -> _Part | None:
     """The amount of a window, or of the shortest longer time where the steps cannot be cut to it."""
     amounts = amounts_of(rows)
     chosen, spoken = tile(amounts, start, end)
@@ -232,9 +279,9 @@ def _amount(rows: Sequence[Any], item: RuleInput, start: datetime, end: datetime
     by_id = {row.id: row for row in rows}
     total: NDArray[np.float64] | None = None
     for part in chosen:
-        values = _values(home, by_id[part.step])
+        values = read.values(by_id[part.step])
         if part.less is not None:
-            values, _ = difference(values, _values(home, by_id[part.less]), _rounding(by_id[part.step].unit))
+            values, _ = difference(values, read.values(by_id[part.less]), _rounding(by_id[part.step].unit))
         total = values if total is None else total + values
     assert total is not None
     return _Part(
@@ -270,16 +317,12 @@ def _spoken(rows: Sequence[Any], start: datetime, interval: float) -> float:
     return total
 
 
-def _values(home: Path, row: Any) -> NDArray[np.float64]:
-    return open_step(home, row).values.astype(np.float64)
-
-
-def _reduce(home: Path, rows: Sequence[Any], how: str) -> NDArray[np.float64]:
+def _reduce(read: Reader, rows: Sequence[Any], how: str) -> NDArray[np.float64]:
     """One field from several, cell by cell; a cell that is missing in one of them is missing."""
-    total = _values(home, rows[0])
+    total = read.values(rows[0]).copy()
     oldest = total.copy()
     for row in rows[1:]:
-        values = _values(home, row)
+        values = read.values(row)
         if how == "mean":
             total += values
         elif how in ("max", "min"):
@@ -295,7 +338,7 @@ def _reduce(home: Path, rows: Sequence[Any], how: str) -> NDArray[np.float64]:
 
 
 def _over_regions(
-    field: Joined, item: RuleInput, home: Path, index: RegionIndex, rids: NDArray[np.int32], name: int
+    field: Joined, item: RuleInput, home: Path, index: RegionIndex, rids: NDArray[np.int32]
 ) -> RegionNumbers:
     from layers.zonal import load_weights, region_values
 
@@ -315,7 +358,7 @@ def _over_regions(
         observed_at=np.where(watched, field.as_of.timestamp(), np.nan),
         valid_share=numbers.valid_share[place] * field.coverage,
         watched=watched,
-        behind=np.where(watched, np.int32(name), np.int32(-1)).astype(np.int32),
+        behind=np.where(watched, np.int32(0), np.int32(-1)).astype(np.int32),
     )
 
 

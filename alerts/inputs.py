@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from alerts.engine import Inputs
 from alerts.event_inputs import Heard, event_numbers, read_events, smallest_that_counts
 from alerts.field_inputs import field_numbers, read_steps
+from alerts.memory import Memory
 from alerts.places import rids_of
 from alerts.rule import Rule, RuleInput
 from alerts.station_inputs import Network, read_network, station_numbers
@@ -45,6 +46,7 @@ class Gatherer:
     base_dir: Path
     now: datetime
     rules: Sequence[Rule] = ()
+    memory: Memory | None = None
     _networks: dict[tuple[str, str], Network] = field(default_factory=dict)
     _heard: dict[tuple[object, ...], Heard] = field(default_factory=dict)
     _told: dict[tuple[object, ...], Told] = field(default_factory=dict)
@@ -113,8 +115,9 @@ class Gatherer:
         with self.store.read() as connection:
             rows = read_steps(connection, item, rule.branch, self.now)
         found = field_numbers(
-            rows, item, rule.branch, home=self.home, index=self.index, rids=rids, now=self.now, max_age_s=max_age_s
-        )
+            rows, item, rule.branch, home=self.home, index=self.index, rids=rids, now=self.now, max_age_s=max_age_s,
+            memory=self.memory,
+        )  # fmt: skip
         return InputColumn(numbers=found.numbers, names=found.names, at_most=found.at_most)
 
     def _events(self, rule: Rule, name: str, item: RuleInput, rids: NDArray[np.int32]) -> InputColumn:
@@ -143,11 +146,17 @@ class Gatherer:
         """The stations of a quantity with their readings in `unit`, as far back as any rule looks."""
         key = (quantity, unit)
         if key not in self._networks:
-            with self.store.read() as connection:
-                self._networks[key] = read_network(
-                    connection, self.base_dir, quantity, unit, now=self.now, reach=self._reach(quantity)
-                )
+            self._networks[key] = self._read_network(quantity, unit)
         return self._networks[key]
+
+    def _read_network(self, quantity: str, unit: str) -> Network:
+        reach = self._reach(quantity)
+        if self.memory is not None:
+            kept = self.memory.network(self.store, self.base_dir, quantity, unit, now=self.now, reach=reach)
+            if kept is not None:
+                return kept
+        with self.store.read() as connection:
+            return read_network(connection, self.base_dir, quantity, unit, now=self.now, reach=reach)
 
     def _reach(self, quantity: str) -> timedelta:
         reach = 0.0

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from alerts.evaluate import evaluate_all
+from alerts.memory import Memory
 from alerts.pack import PackRule
 from alerts.scenario import Delivery, Scenario
 from alerts.settled import is_settled, note_settled
@@ -65,6 +66,7 @@ class Replayer:
     stopped: Callable[[], bool] = lambda: False
     told: Callable[[datetime], None] = lambda _at: None
     _times: Timeline = field(init=False)
+    _memory: Memory = field(init=False, default_factory=Memory)
 
     def __post_init__(self) -> None:
         self._times = timeline(self.scenario)
@@ -142,7 +144,7 @@ class Replayer:
             waiting = [work for work in waiting if work(at, self.epoch)]
 
     def _evaluate(self, at: datetime) -> None:
-        evaluate_all(self.held, self.home, self.base_dir, self.rules, at, epoch=self.epoch)
+        evaluate_all(self.held, self.home, self.base_dir, self.rules, at, epoch=self.epoch, memory=self._memory)
 
     def _quiet(self, after: datetime, before: datetime, fast_until: datetime | None, paced: bool) -> bool:
         """The looks between two deliveries: those that change something in full, the others in passing."""
@@ -181,7 +183,7 @@ class Replayer:
         return same
 
     def _is_settled(self, at: datetime) -> bool:
-        return is_settled(self.held, self.home, self.base_dir, self.rules, at)
+        return is_settled(self.held, self.home, self.base_dir, self.rules, at, self._memory)
 
     def _pass(self, looks: Sequence[datetime], fast_until: datetime | None, paced: bool) -> bool:
         """Go through looks that change nothing; by the clock, as many at once as real time has room for."""
@@ -274,7 +276,7 @@ def held(store: Store) -> HeldStore:
 
         @event.listens_for(store.engine, "connect")
         def _quicker(connection: Any, _record: Any) -> None:
-            connection.execute("PRAGMA synchronous=NORMAL").close()
+            connection.execute("PRAGMA synchronous=OFF").close()
 
         store.engine.dispose()  # connections that are open already would keep their setting
     return HeldStore(store)

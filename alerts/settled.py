@@ -14,13 +14,16 @@ from sqlalchemy.engine import Connection
 from alerts.engine import State
 from alerts.evaluate import enabled_rules, evaluate_rule
 from alerts.inputs import Gatherer
+from alerts.memory import Memory
 from alerts.pack import PackRule
 from data.errors import RuleError
 from data.store.engine import Store
 from data.store.tables import evaluation, rule_state
 
 
-def is_settled(store: Store, home: Path, base_dir: Path, rules: Sequence[PackRule], at: datetime) -> bool:
+def is_settled(
+    store: Store, home: Path, base_dir: Path, rules: Sequence[PackRule], at: datetime, memory: Memory | None = None
+) -> bool:
     """Whether every rule, looking at `at`, finds the same inputs and stays in the same state as at its last look.
 
     With nothing delivered in between, only time itself can change a level: a reading grows too old, an event leaves
@@ -32,7 +35,7 @@ def is_settled(store: Store, home: Path, base_dir: Path, rules: Sequence[PackRul
         looked = {row.rule for row in rows if row.evaluated_at is not None}
     if looked != {item.rule.key for item in enabled}:
         return False
-    gatherer = Gatherer(store, home, base_dir, at, rules=[item.rule for item in enabled])
+    gatherer = Gatherer(store, home, base_dir, at, rules=[item.rule for item in enabled], memory=memory)
     for item in enabled:
         try:
             found = evaluate_rule(store, gatherer, item, at)

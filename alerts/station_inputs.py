@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -46,6 +46,13 @@ class Network:
     leaf: NDArray[np.intp]  # (s,) rid, -1 outside every region
     attributes: tuple[Mapping[str, Any], ...]
     readings: Readings
+    _windows: dict[Window, StationValues] = field(default_factory=dict, init=False, repr=False)
+
+    def over(self, window: Window) -> StationValues:
+        """The number of each station over a window, computed once however many rules ask."""
+        if window not in self._windows:
+            self._windows[window] = over_window(self.readings, window)
+        return self._windows[window]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,7 +60,8 @@ class Network:
 
 
 @lru_cache(maxsize=200_000)
-def _leaf_at(base_dir: Path, lon: float, lat: float) -> int:
+def leaf_at(base_dir: Path, lon: float, lat: float) -> int:
+    """The smallest region at a place, -1 outside every region."""
     found = locate(lon, lat, base_dir=base_dir)
     return -1 if found is None else found
 
@@ -69,8 +77,9 @@ def station_numbers(
 ) -> tuple[RegionNumbers, NDArray[np.float64], Sequence[str]]:
     """The numbers of a rule's regions, what stations said last that fell silent after `since`, and the names that
     `behind` points into. `sites` are a rule's own numbers of stations (source/id), before what they carry."""
-    readings = peaks_of(network.readings) if item.accumulate == "peak" else network.readings
-    values = over_window(readings, window_of(item))
+    window = window_of(item)
+    peaks = item.accumulate == "peak"
+    values = over_window(peaks_of(network.readings), window) if peaks else network.over(window)
     if item.frozen_after is not None:
         values = silence_frozen(values, network.readings, item.frozen_after, fresh_after)
     part = np.ones(len(network.ids), dtype=np.bool_)
@@ -227,7 +236,7 @@ def read_network(
     return Network(
         sources=np.array([row.source for row in known], dtype=np.str_),
         ids=np.array([row.station for row in known], dtype=np.str_),
-        leaf=np.array([_leaf_at(base_dir, row.lon, row.lat) for row in known], dtype=np.intp),
+        leaf=np.array([leaf_at(base_dir, row.lon, row.lat) for row in known], dtype=np.intp),
         attributes=tuple(row.attributes or {} for row in known),
         readings=_readings([*last, *recent], number, unit, quantity),
     )
@@ -283,14 +292,29 @@ def _readings(
         at = np.array(times, dtype=np.float64)
     value = np.array(numbers, dtype=np.float64)  # None becomes NaN
     value[indexes < 0] = np.nan
-    units = np.array(spelled, dtype=np.str_)
-    for other in np.unique(units[units != unit]).tolist():
+    names, units = np.unique(np.array(spelled, dtype=np.str_), return_inverse=True)
+    return Readings.of(indexes, at, converted(value, units, names.tolist(), unit, quantity), len(number))
+
+
+def converted(
+    value: NDArray[np.float64], units: NDArray[np.intp], names: Sequence[str], unit: str, quantity: str
+) -> NDArray[np.float64]:
+    """Values in `unit`; `units` are places in `names`.
+
+    Raises
+    ------
+    RuleError
+        If one of the units in use cannot be converted.
+    """
+    for place in np.unique(units).tolist():
+        if names[place] == unit:
+            continue
         try:
-            factor, offset = factor_offset(other, unit)
+            factor, offset = factor_offset(names[place], unit)
         except ValueError as error:
-            raise RuleError(f"{quantity} comes in {other!r}, the rule wants {unit!r}: {error}") from error
-        value = np.where(units == other, value * factor + offset, value)
-    return Readings.of(indexes, at, value, len(number))
+            raise RuleError(f"{quantity} comes in {names[place]!r}, the rule wants {unit!r}: {error}") from error
+        value = np.where(units == place, value * factor + offset, value)
+    return value
 
 
 def _number_at(attributes: Mapping[str, Any], path: str) -> float:
