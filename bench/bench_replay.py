@@ -105,6 +105,12 @@ def make_day(path: Path, hours: int, all_rules: bool) -> tuple[int, int]:
     return observations, fields
 
 
+def processor_s() -> float:
+    """Processor time of this process and of the children that have ended [s]."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 @contextlib.contextmanager
 def timed(spent: dict[str, float], target: object, name: str, label: str):
     """Add up the time that a function takes."""
@@ -137,20 +143,24 @@ def main() -> int:
         ):  # fmt: skip
             stack.enter_context(timed(spent, target, name, label))
         out = io.StringIO()
-        began = time.perf_counter()
+        began, used = time.perf_counter(), processor_s()
         with contextlib.redirect_stdout(out):
             status = rehearsal.run_replay(
                 Settings(home=Path(folder) / "live"), str(Path(folder) / "day.zip"), home=Path(folder) / "replay",
                 speed=0, until=None, resume=False, as_json=True,
             )  # fmt: skip
-        seconds = time.perf_counter() - began
+        seconds, used = time.perf_counter() - began, processor_s() - used
     told = json.loads(out.getvalue())
     rejected = sum(feed["rejected"] for feed in told["feeds"].values())
     print(
         f"{observations} observations, {fields} fields, {options.hours} h: {seconds:.1f} s, "
-        f"{options.hours * 3600 / seconds:.0f} times real time (target 1,000)"
+        f"{options.hours * 3600 / seconds:.0f} times real time (target 1,000); "
+        f"{used:.1f} s of processor time: {options.hours * 3600 / used:.0f} times"
     )
-    print(f"{len(told['transitions'])} transitions, {len(told['proposals'])} proposals, {rejected} rejected")
+    print(
+        f"{len(told['transitions'])} transitions, {len(told['proposals'])} proposals, {rejected} rejected; "
+        f"{told['transitions_sha256'][:16]}"
+    )
     for label in sorted(name for name in spent if not name.endswith("times")):
         print(f"  {label}: {spent[label]:.1f} s in {spent[f'{label} times']:.0f} calls")
     print(f"memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")

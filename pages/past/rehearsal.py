@@ -116,17 +116,28 @@ class Carrier:
 
 @contextmanager
 def replayer(
-    settings: Settings, scenario: Scenario, stopped: Callable[[], bool], *, rules: Sequence[PackRule] | None = None
+    settings: Settings,
+    scenario: Scenario,
+    stopped: Callable[[], bool],
+    *,
+    rules: Sequence[PackRule] | None = None,
+    screens: bool = True,
 ) -> Iterator[Replayer]:
-    """A replay in the home of these settings, while nobody else plays there."""
+    """A replay in the home of these settings, while nobody else plays there.
+
+    Without `screens` only what rules look at is computed from fields.
+    """
     from alerts.replay import Replayer, held
+    from data.store.durable import without_waiting
     from data.store.engine import open_store
     from data.store.leader import try_lead
     from data.store.migrate import migrate
     from ingest import build_sources, configured_feeds
+    from ingest.child_helper import kept_helpers
     from ingest.schedule import prepare_states
 
     played = rules_of(settings, scenario) if rules is None else rules
+    looked_at = None if screens else played
     store = held(open_store(settings.url))
     store.wait_ready()
     migrate(store)
@@ -136,22 +147,32 @@ def replayer(
     try:
         begin = scenario.head.begin
         prepare_states(store, build_sources(settings), configured_feeds(settings), leadership.epoch, begin)
-        yield Replayer(
-            held=store, home=settings.home, base_dir=settings.base_dir, scenario=scenario, rules=played,
-            deliver=Carrier(settings, store, scenario), epoch=leadership.epoch, works=works_of(settings, store),
-            stopped=stopped, told=_teller(scenario),
-        )  # fmt: skip
+        with kept_helpers(), without_waiting():
+            yield Replayer(
+                held=store, home=settings.home, base_dir=settings.base_dir, scenario=scenario, rules=played,
+                deliver=Carrier(settings, store, scenario), epoch=leadership.epoch,
+                works=works_of(settings, store, looked_at), stopped=stopped, told=_teller(scenario),
+            )  # fmt: skip
     finally:
         leadership.release()
         store.close()
 
 
-def works_of(settings: Settings, store: HeldStore) -> Sequence[Callable[[datetime, int], int]]:
+def works_of(
+    settings: Settings, store: HeldStore, rules: Sequence[PackRule] | None = None
+) -> Sequence[Callable[[datetime, int], int]]:
+    """What the engine computes from fields; of it only what rules look at, where they are given."""
     from layers.derivations import switched_on
     from layers.derive import Deriver
+    from layers.derive_plan import needed_for
     from layers.region_history import Histories
 
-    deriver = Deriver(store, settings.home, switched_on(settings.derive_off))
+    derived = switched_on(settings.derive_off)
+    if rules is not None:
+        looked_at = {one.quantity for item in rules for one in item.rule.inputs.values() if one.source == "field"}
+        deriver = Deriver(store, settings.home, needed_for(looked_at, derived))
+        return (lambda now, epoch: deriver.work(now, epoch=epoch),) if deriver.derivations else ()
+    deriver = Deriver(store, settings.home, derived)
     histories = Histories(store, settings.home, settings.base_dir)
     return (
         lambda now, epoch: deriver.work(now, epoch=epoch),
@@ -193,7 +214,7 @@ def run_replay(
     end = _until(scenario, until)
     own = settings_of(settings, folder, scenario)
     began = time.monotonic()
-    with replayer(own, scenario, stopped) as player:
+    with replayer(own, scenario, stopped, screens=False) as player:
         before = player.prepare("replay", end, speed)
         if before.digest != scenario.digest:
             raise ConfigError([f"{folder} holds a replay of another scenario"])
