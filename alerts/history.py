@@ -25,7 +25,7 @@ from alerts.rule import Rule
 from data.errors import RuleError
 from data.store.engine import Store, open_store
 from data.store.migrate import migrate
-from data.store.tables import event_revision, field_step, incoming_warning, run
+from data.store.tables import dataset, event_revision, field_step, incoming_warning, run
 
 Floats = NDArray[np.float64]
 Note = str | Mapping[str, str]  # what a report says of a history; in each language where others wrote it
@@ -76,6 +76,14 @@ class History:
         found = np.unique(np.concatenate(parts)) if parts else np.empty(0)
         return found[~np.isnan(found)]
 
+    def listens(self, rule: Rule) -> bool:
+        """Whether a feed that the rule names was heard: without any arrival the history is then a quiet one."""
+        feeds = {
+            feed for item in rule.inputs.values() if item.source in ("events", "warnings") for feed in item.feeds
+        }
+        with self.store.read() as connection:
+            return connection.execute(sa.select(run.c.id).where(run.c.source.in_(feeds)).limit(1)).first() is not None
+
     def span(self, rules: Sequence[Rule]) -> tuple[datetime, datetime]:
         """The time that is evaluated: as given, else from the first to the last arrival.
 
@@ -85,7 +93,7 @@ class History:
             Where nothing that the rules look at is in the history.
         """
         arrivals = [times for rule in rules if len(times := self.arrivals(rule))]
-        if not arrivals and (self.since is None or self.until is None):
+        if not arrivals and (self.since is None or self.until is None or not any(map(self.listens, rules))):
             wanted = sorted({item.quantity for rule in rules for item in rule.inputs.values()})
             raise RuleError(f"the history has nothing of what the rules look at: {', '.join(wanted)}")
         since = self.since or utc_of(min(float(times[0]) for times in arrivals))
@@ -101,6 +109,9 @@ def _arrivals_of(source: str, quantity: str) -> Any:
     if source == "events":
         heard = sa.select(run.c.finished_at).where(run.c.source.in_(sa.select(event_revision.c.source).distinct()))
         return sa.union(sa.select(event_revision.c.received_at), heard)
+    if source == "survey":
+        name, _, key = quantity.partition("/")
+        return sa.select(dataset.c.received_at).where(dataset.c.source == name, dataset.c.key == key)
     return sa.select(incoming_warning.c.received_at)
 
 

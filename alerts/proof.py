@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from alerts.proof_scores import NOT_MEASURED
+from data.errors import RuleError
 from data.store.tables import proof
 
 
@@ -21,7 +23,15 @@ def store_proof(
     by: str,
     at: datetime,
 ) -> int:
-    """Keep a report; earlier ones stay. Returns its number."""
+    """Keep a report; earlier ones stay. Returns its number.
+
+    Raises
+    ------
+    RuleError
+        For a report on a history that had nothing of what the rule looks at: it proves nothing.
+    """
+    if any(block.get("no_scores") == NOT_MEASURED for block in report.get("rules", ())):
+        raise RuleError(f"the history has nothing of what the rules look at: {rule_key}")
     inserted = connection.execute(
         proof.insert().values(rule=rule_key, version=version, digest=digest, report=dict(report), by=by, at=at)
     )

@@ -276,11 +276,14 @@ def _opened(settings: Settings) -> Store:
 
 def _keep(report: dict[str, Any], settings: Settings) -> None:
     from alerts.proof import store_proof
+    from alerts.proof_scores import NOT_MEASURED
 
     store = _opened(settings)
     try:
         with store.write() as connection:
             for block in report["rules"]:
+                if block["no_scores"] == NOT_MEASURED:
+                    continue
                 one = {**report, "rules": [block]}
                 store_proof(connection, block["rule"], block["version"], block["digest"], one, "command", utc_now())
     finally:
