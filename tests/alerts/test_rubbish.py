@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from alerts import past_readings
-from alerts.month import Month, MonthRow, month_csv
+from alerts.month import COUNTS, SCORES, Month, MonthRow, month_csv
 from alerts.past_readings import PastTable
 from alerts.rule_version import rule_of
 from alerts.scenario import write_scenario
@@ -83,9 +83,8 @@ def test_scenario_whose_bytes_are_damaged_is_refused(tmp_path: Path) -> None:
 
 def test_hazard_of_a_truth_is_no_formula_in_the_csv_of_a_month(now: datetime) -> None:
     score = {"value": None, "reason": NO_EVENT, "cases": 0, "low": None, "high": None}
-    counts = dict.fromkeys(("events", "hits", "misses", "warnings", "verified", "false_alarms", "still_in_force"), 0)
-    names = ("pod", "far", "csi", "bias", "lead_all_s")
-    row = MonthRow(hazard='=HYPERLINK("x")', office=None, counts=counts, scores=dict.fromkeys(names, score))
+    counts = dict.fromkeys(COUNTS, 0)
+    row = MonthRow(hazard='=HYPERLINK("x")', office=None, counts=counts, scores=dict.fromkeys(SCORES, score))
     (read,) = csv.DictReader(io.StringIO(month_csv(Month(begin=now, end=now, rows=(row,), truth=()))))
     assert read["hazard"] == '\'=HYPERLINK("x")'
 
