@@ -28,15 +28,27 @@ def store_proof(
     Raises
     ------
     RuleError
-        For a report on a history that had nothing of what the rule looks at: it proves nothing.
+        For a report on a history that had nothing of what the rule looks at, or of which nobody could tell anything
+        in all of its time: it proves nothing.
     """
-    if any(block.get("no_scores") == NOT_MEASURED for block in report.get("rules", ())):
-        raise RuleError(f"the history has nothing of what the rules look at: {rule_key}")
+    for block in report["rules"]:
+        if why_no_proof(block):
+            raise RuleError(f"{why_no_proof(block)}: {rule_key}")
     inserted = connection.execute(
         proof.insert().values(rule=rule_key, version=version, digest=digest, report=dict(report), by=by, at=at)
     )
     assert inserted.inserted_primary_key is not None
     return int(inserted.inserted_primary_key[0])
+
+
+def why_no_proof(block: Mapping[str, Any]) -> str:
+    """Why the part of a report about one rule proves nothing; empty where it does."""
+    if block["no_scores"] == NOT_MEASURED:
+        return "the history has nothing of what the rules look at"
+    share = block["unknown"]["share"]
+    if share is not None and share >= 1.0:
+        return "in all of the time nobody could tell whether the rule would have fired"
+    return ""
 
 
 def find_proof(connection: Connection, digest: str) -> dict[str, Any] | None:

@@ -87,6 +87,8 @@ def refusal_words(said: str, t: Translate) -> str:
         (r"exactly one rule is edited at a time", t("Exactly one rule is edited at a time.")),
         (r"the history has nothing of what the rules look at: (?P<what>.*)",
          t("The history has nothing of what the rule looks at: {what}.")),
+        (r"in all of the time nobody could tell .*",
+         t("In all of that time nobody could tell whether the rule would fire.")),
         (r"the truth table lacks the column (?P<what>.*)", t("The truth table lacks the column {what}.")),
     ):  # fmt: skip
         found = re.fullmatch(form, said)

@@ -275,14 +275,14 @@ def _opened(settings: Settings) -> Store:
 
 
 def _keep(report: dict[str, Any], settings: Settings) -> None:
-    from alerts.proof import store_proof
-    from alerts.proof_scores import NOT_MEASURED
+    from alerts.proof import store_proof, why_no_proof
 
     store = _opened(settings)
     try:
         with store.write() as connection:
             for block in report["rules"]:
-                if block["no_scores"] == NOT_MEASURED:
+                if reason := why_no_proof(block):
+                    print(f"{block['rule']}: not kept: {reason}", file=sys.stderr)
                     continue
                 one = {**report, "rules": [block]}
                 store_proof(connection, block["rule"], block["version"], block["digest"], one, "command", utc_now())

@@ -281,12 +281,16 @@ def test_a_history_without_what_the_rule_looks_at_is_refused(
 def test_proof_is_found_by_the_digest_of_the_rule(store: Store, rule: Rule, now: datetime) -> None:
     with store.write() as connection:
         assert find_proof(connection, rule.digest) is None
-        store_proof(connection, rule.key, rule.version, rule.digest, {"n": 1}, "a@b", now)
-        store_proof(connection, rule.key, rule.version, rule.digest, {"n": 2}, "a@b", now + HOUR)
+        store_proof(connection, rule.key, rule.version, rule.digest, {"n": 1, "rules": []}, "a@b", now)
+        store_proof(connection, rule.key, rule.version, rule.digest, {"n": 2, "rules": []}, "a@b", now + HOUR)
     with store.read() as connection:
         found = find_proof(connection, rule.digest)
         assert find_proof(connection, "other") is None
-    assert found is not None and (found["report"], found["by"], found["at"]) == ({"n": 2}, "a@b", now + HOUR)
+    assert found is not None and (found["report"], found["by"], found["at"]) == (
+        {"n": 2, "rules": []},
+        "a@b",
+        now + HOUR,
+    )
 
 
 def test_archive_of_a_home_is_a_history(

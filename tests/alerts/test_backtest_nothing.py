@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,11 +32,20 @@ def test_an_archive_without_what_the_rule_looks_at_is_refused_at_once_whatever_t
     assert looked == []
 
 
-def test_a_report_of_nothing_is_not_kept(store: Store, now: datetime) -> None:
-    with pytest.raises(RuleError, match="has nothing of what"), store.write() as connection:
-        store_proof(connection, "a.b", "1", "d" * 64, {"rules": [{"no_scores": NOT_MEASURED}]}, "a", now)
+def block(no_scores: str, share: float | None) -> dict[str, Any]:
+    return {"rules": [{"no_scores": no_scores, "unknown": {"share": share}}]}
+
+
+@pytest.mark.parametrize(
+    ("report", "says"),
+    [(block(NOT_MEASURED, None), "has nothing of what"), (block(NO_TRUTH, 1.0), "nobody could tell")],
+    ids=["nothing measured", "nothing known"],
+)
+def test_a_report_of_nothing_is_not_kept(store: Store, now: datetime, report: dict[str, Any], says: str) -> None:
+    with pytest.raises(RuleError, match=says), store.write() as connection:
+        store_proof(connection, "a.b", "1", "d" * 64, report, "a", now)
     with store.write() as connection:
-        store_proof(connection, "a.b", "1", "e" * 64, {"rules": [{"no_scores": NO_TRUTH}]}, "a", now)
+        store_proof(connection, "a.b", "1", "e" * 64, block(NO_TRUTH, 0.99), "a", now)
         assert find_proof(connection, "d" * 64) is None and find_proof(connection, "e" * 64) is not None
 
 

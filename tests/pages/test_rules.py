@@ -229,7 +229,8 @@ def saved(context: Context, text: str = TEXT, by: str = ANNA.email) -> int:
 def tried(context: Context, *people: Person) -> int:
     rule, _ = rule_of(TEXT)
     assert rule is not None
-    report: dict[str, Any] = {"rules": [{"proposals": {"per_week": 0.5}}]}
+    told = {"proposals": {"per_week": 0.5}, "no_scores": "", "unknown": {"share": 0.1}}
+    report: dict[str, Any] = {"rules": [told]}
     with context.store.write() as connection:
         number = store_proof(connection, rule.key, rule.version, rule.digest, report, ANNA.email, AT)
         for person in people:
