@@ -50,7 +50,8 @@ def survey_numbers(
     -------
     numbers : RegionNumbers
         A region without any record is not watched: nobody says that it was surveyed. The valid share is that of
-        records whose column is filled; the time is that of the delivery.
+        records whose column is filled, less those of the delivery that could not be taken over: any region may lack
+        them. The time is that of the delivery.
     names : sequence of str
 
     Raises
@@ -66,6 +67,7 @@ def survey_numbers(
         ), ()  # fmt: skip
     records, filled, met, total = COUNTS.of(row, item, home, index, rids)
     watched = records > 0
+    whole = 0.0 if row.rejected is None else row.rows / (row.rows + row.rejected)
     if item.take == "sum":
         value = np.where(filled > 0, total, np.nan)
     else:
@@ -73,7 +75,7 @@ def survey_numbers(
     return RegionNumbers(
         value=np.where(watched, value, np.nan),
         observed_at=np.where(watched, row.received_at.timestamp(), np.nan),
-        valid_share=np.divide(filled, records, out=np.zeros(len(rids)), where=watched),
+        valid_share=whole * np.divide(filled, records, out=np.zeros(len(rids)), where=watched),
         watched=watched,
         behind=np.where(watched, np.int32(0), np.int32(-1)).astype(np.int32),
     ), (f"dataset/{row.id}",)

@@ -172,6 +172,7 @@ class SurveyTable:
     table: Any  # pyarrow.Table with a binary column "geometry"
     crs_declared: str  # as found in the file; "" where it was missing and assumed
     notes: tuple[str, ...] = ()
+    rejected: int = 0  # records of the layer that could not be taken over
 
 
 Record = Station | Observation | Event | IncomingWarning | FieldStep | SurveyTable

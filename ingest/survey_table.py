@@ -222,4 +222,5 @@ def _table(layer: Layer, shapes: Geometries, keep: Mask) -> SurveyTable:
         table=pa.table({**columns, "geometry": binary}),
         crs_declared=layer.crs,
         notes=tuple(dict.fromkeys(layer.notes)),
+        rejected=int((~keep).sum()),
     )

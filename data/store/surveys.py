@@ -58,13 +58,16 @@ class SurveySink:
             same = sa.and_(table.c.source == context.source, table.c.key == item.survey.key)
             digests = set(connection.execute(sa.select(table.c.digest).where(same)).scalars())
             if item.digest in digests:
+                known = sa.and_(same, table.c.digest == item.digest)
+                connection.execute(table.update().where(known).values(rejected=item.survey.rejected))
                 counts += Counts(unchanged=1)
                 continue
             connection.execute(
                 table.insert().values(
                     source=context.source, key=item.survey.key, title=item.survey.title, digest=item.digest,
                     path=item.path, tiles=item.tiles, crs_declared=item.survey.crs_declared,
-                    received_at=context.received_at, payload_id=context.payload_id, **item.facts,
+                    rejected=item.survey.rejected, received_at=context.received_at, payload_id=context.payload_id,
+                    **item.facts,
                 )
             )  # fmt: skip
             note_change(

@@ -287,6 +287,7 @@ dataset = Table(
     _column("rows", Integer),
     _column("geometry_types", Json),
     _column("columns", Json),
+    _column("rejected", Integer, nullable=True),  # records that could not be taken over; null is not known
     _column("west", sa.Double, nullable=True),
     _column("south", sa.Double, nullable=True),
     _column("east", sa.Double, nullable=True),

@@ -22,6 +22,7 @@ from data.model import SurveyTable
 from data.store.engine import Store
 from data.store.sink import PutContext
 from data.store.surveys import SurveySink
+from data.store.tables import dataset
 
 INPUT = {"source": "survey", "quantity": "office/bridges", "unit": "1"}
 BRIDGES: list[tuple[float, str | None, float | None]] = [  # longitude, grade, length
@@ -34,12 +35,14 @@ class Office:
     def __init__(self, store: Store, home: Path, base_dir: Path, make_rule: Callable[..., Rule]) -> None:
         self.store, self.home, self.base_dir, self._make = store, home, base_dir, make_rule
 
-    def deliver(self, now: datetime, rows: list[tuple[float, str | None, float | None]] = BRIDGES) -> None:
+    def deliver(
+        self, now: datetime, rows: list[tuple[float, str | None, float | None]] = BRIDGES, rejected: int = 0
+    ) -> None:
         shapes = shapely.to_wkb(shapely.points([[row[0], 21.0] for row in rows]))
         table = pa.table(
             {"grade": [row[1] for row in rows], "length": [row[2] for row in rows], "geometry": list(shapes)}
         )
-        survey = SurveyTable(key="bridges", title="Bridges", table=table, crs_declared="EPSG:4326")
+        survey = SurveyTable(key="bridges", title="Bridges", table=table, crs_declared="EPSG:4326", rejected=rejected)
         sink, context = SurveySink(), PutContext(source="office", payload_id=0, received_at=now, home=self.home)
         prepared = sink.prepare(context, [survey])
         with self.store.write() as connection:
@@ -99,6 +102,19 @@ def test_too_many_empty_cells_are_unknown_and_never_a_sum(office: Office, now: d
     found = office.look(now, trigger=4, take="sum", column="length")
     assert found.reached.tolist() == [4, 0, 4, 0]
     assert found.unknown.tolist() == [False, True, False, False]
+
+
+def test_records_that_could_not_be_taken_over_may_be_missing_in_any_region(office: Office, now: datetime) -> None:
+    office.deliver(now, rejected=7)
+    found = office.look(now, trigger=3, take="count")
+    np.testing.assert_allclose(found.state.share[0], [0.5, 0.5, 0.5, 0])
+    assert found.unknown.tolist() == [True, True, True, False]  # four for certain in one; how many, nobody knows
+    office.deliver(now, rejected=0)  # the same records again, and it is known that they are all
+    found = office.look(now, trigger=3, take="count")
+    assert (found.unknown.any(), found.reached.tolist()) == (False, [4, 0, 0, 0])
+    with office.store.write() as connection:
+        connection.execute(dataset.update().values(rejected=None))  # delivered before this was kept
+    assert office.look(now, trigger=3, take="count").unknown.tolist() == [True, True, True, False]
 
 
 def test_newest_delivery_by_then_counts(office: Office, now: datetime) -> None:
