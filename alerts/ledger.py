@@ -15,7 +15,7 @@ from alerts.channel import Channel, Outgoing
 from data.clock import iso
 from data.errors import DeliveryError
 from data.store.engine import Store
-from data.store.tables import delivery, notice
+from data.store.tables import delivery, notice, outgoing
 
 LEASE = timedelta(seconds=60)
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 300.0
@@ -30,8 +30,13 @@ def enqueue(
     now: datetime,
 ) -> int:
     """Insert one row per (channel, recipient) in the caller's transaction; a row already there stays."""
-    text = json.dumps(body, ensure_ascii=False, sort_keys=True, allow_nan=False)
-    added = 0
+    text = json.dumps(body, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
+    digest, added = hashlib.sha256(text).hexdigest(), 0
+    if (
+        recipients
+        and connection.execute(sa.select(outgoing.c.sha256).where(outgoing.c.sha256 == digest)).first() is None
+    ):
+        connection.execute(outgoing.insert().values(sha256=digest, form="notice", body=text, created_at=now))
     for channel, recipient in recipients:
         key = hashlib.sha256(f"{notice_id}|{body['state']}|{channel}|{recipient}".encode()).hexdigest()
         if connection.execute(sa.select(delivery.c.id).where(delivery.c.key == key)).scalar() is not None:
@@ -42,10 +47,10 @@ def enqueue(
                 notice_id=notice_id,
                 channel=channel,
                 recipient=recipient,
-                payload_sha256=hashlib.sha256(text.encode()).hexdigest(),
-                body=text,
+                payload_sha256=digest,
                 state="pending",
                 next_at=now,
+                created_at=now,
             )
         )
         added += 1
@@ -59,9 +64,10 @@ def claim(store: Store, worker: str, limit: int, *, now: datetime) -> list[sa.Ro
         sa.and_(delivery.c.state == "leased", delivery.c.lease_until <= now),
     )
     with store.write() as connection:
-        query = sa.select(delivery).where(due).order_by(delivery.c.next_at).limit(limit)
+        query = sa.select(delivery, outgoing.c.body).join(outgoing, outgoing.c.sha256 == delivery.c.payload_sha256)
+        query = query.where(due).order_by(delivery.c.next_at).limit(limit)
         if connection.dialect.name == "postgresql":
-            query = query.with_for_update(skip_locked=True)
+            query = query.with_for_update(skip_locked=True, of=delivery)
         rows = list(connection.execute(query))
         if rows:
             connection.execute(
@@ -76,7 +82,7 @@ def work(store: Store, channels: Mapping[str, Channel], worker: str, *, now: dat
     """Claim and send what is due. Returns how many attempts were made."""
     rows = claim(store, worker, limit, now=now)
     for row in rows:
-        body = row.body.encode()
+        body = row.body
         if hashlib.sha256(body).hexdigest() != row.payload_sha256:
             _finish(store, row, now, state="failed", error="the stored message is not what was queued")
             continue

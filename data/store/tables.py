@@ -461,25 +461,38 @@ notice = Table(
           postgresql_where=sa.text("closed_at IS NULL")),
 )  # fmt: skip
 
+# The queue: one row a message, channel and recipient. A row of a warning points at its approval: without one there is
+# none.
 delivery = Table(
     "delivery",
     metadata,
     Column("id", Key, primary_key=True),
     _column("key", String(64), unique=True),
-    _column("notice_id", Key, ForeignKey("notice.id")),
+    _column("notice_id", Key, ForeignKey("notice.id"), nullable=True),
+    _column("warning_id", Key, ForeignKey("warning.id"), nullable=True),
+    _column("approval_id", Key, ForeignKey("approval.id"), nullable=True),
     _column("channel", String(40)),
     _column("recipient", Text),
-    _column("payload_sha256", String(64)),
-    _column("body", Text),
-    _column("state", String(12)),  # pending leased sent failed
+    _column("recipient_group", String(120), server_default=""),
+    _column("locale", String(8), server_default=""),
+    _column("payload_sha256", String(64), ForeignKey("outgoing.sha256")),
+    _column("state", String(12)),  # pending leased sent failed expired superseded
+    _column("priority", Integer, server_default="0"),  # greater goes first
     _column("attempts", Integer, server_default="0"),
     _column("next_at", UtcTime),
+    _column("expires_at", UtcTime, nullable=True),  # nothing is sent after it
     _column("lease_by", String(120), server_default=""),
     _column("lease_until", UtcTime, nullable=True),
     _column("sent_at", UtcTime, nullable=True),
     _column("receipt", Text, server_default=""),
     _column("error", Text, server_default=""),
+    _column("created_at", UtcTime),
+    _column("acknowledged_at", UtcTime, nullable=True),
+    _column("token_sha256", String(64), server_default=""),  # of the link that acknowledges
+    sa.CheckConstraint("(notice_id IS NULL) = (approval_id IS NOT NULL)", name="one_reason"),
+    sa.CheckConstraint("(warning_id IS NULL) = (approval_id IS NULL)", name="approved"),
     Index(None, "state", "next_at"),
+    Index(None, "warning_id"),
 )
 
 user = Table(
@@ -680,4 +693,188 @@ proof_job = Table(
     _column("reason", Text, server_default=""),
     _column("proof_id", Key, nullable=True),
     Index(None, "rule", "id"),
+)
+
+# One message of the desk, from its first draft on. `chain` is the id of the first message about the same thing.
+warning = Table(
+    "warning",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("chain", Key, nullable=True),
+    _column("kind", String(10)),  # alert update cancel
+    _column("status", String(10)),  # Actual Exercise Test, as CAP writes them
+    _column("state", String(12)),  # draft submitted approved issued discarded
+    _column("hazard", String(80)),
+    _column("level", Integer),
+    _column("proposal_id", Key, nullable=True),
+    _column("rule", String(120), server_default=""),
+    _column("digest", String(64), server_default=""),
+    _column("content", Json),
+    _column("content_sha256", String(64)),
+    _column("edition", Integer),  # number of the newest row of `warning_edition`
+    _column("author", String(255)),  # who submitted it, or last wrote it
+    _column("created_at", UtcTime),
+    _column("updated_at", UtcTime),
+    _column("submitted_at", UtcTime, nullable=True),
+    _column("approval_id", Key, nullable=True),
+    _column("identifier", String(200), nullable=True),
+    _column("sender", String(200), server_default=""),
+    _column("sent_at", UtcTime, nullable=True),
+    _column("onset_at", UtcTime, nullable=True),
+    _column("expires_at", UtcTime, nullable=True),
+    _column("body", sa.LargeBinary, nullable=True),  # the message as it was approved
+    _column("body_sha256", String(64), server_default=""),
+    _column("signed", sa.LargeBinary, nullable=True),  # the exact bytes that go out
+    _column("signed_sha256", String(64), server_default=""),
+    _column("certificate_sha256", String(64), server_default=""),
+    _column("issued_at", UtcTime, nullable=True),
+    _column("replaced_by", Key, nullable=True),  # the Update or Cancel that was issued after it
+    _column("unsigned_reason", Text, server_default=""),  # why an approved message could not be signed
+    _column("lock_by", String(255), server_default=""),
+    _column("lock_until", UtcTime, nullable=True),
+    sa.UniqueConstraint("sender", "identifier", "sent_at"),
+    Index(None, "state", "id"),
+    Index(None, "chain"),
+    Index(None, "expires_at"),
+)
+
+# Every text that was saved. Triggers refuse UPDATE and DELETE, as on the two tables that follow.
+warning_edition = Table(
+    "warning_edition",
+    metadata,
+    _column("warning_id", Key, ForeignKey("warning.id"), primary_key=True),
+    _column("number", Integer, primary_key=True, autoincrement=False),
+    _column("content", Json),
+    _column("content_sha256", String(64)),
+    _column("by", String(255)),
+    _column("at", UtcTime),
+)
+
+# What people did with it, in order.
+warning_decision = Table(
+    "warning_decision",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("warning_id", Key, ForeignKey("warning.id")),
+    _column("edition", Integer),
+    _column("decision", String(20)),  # submitted rejected approved voided discarded taken-over
+    _column("by", String(255)),
+    _column("at", UtcTime),
+    _column("why", Text, server_default=""),
+    Index(None, "warning_id", "id"),
+)
+
+# The second signature: somebody else than the author, over exact bytes.
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("warning_id", Key, ForeignKey("warning.id")),
+    _column("edition", Integer),
+    _column("content_sha256", String(64)),
+    _column("body_sha256", String(64)),
+    _column("author", String(255)),
+    _column("approver", String(255)),
+    _column("at", UtcTime),
+    _column("method", String(20)),  # how the approver proved to be there
+    _column("proved_at", UtcTime),
+    _column("standing_order_id", Key, nullable=True),
+    _column("record", Json),  # the signature record as it is printed and exported
+    sa.CheckConstraint("author <> approver", name="two_people"),
+    sa.UniqueConstraint("warning_id", "edition"),
+)
+
+# A rule, its texts and area signed by two people in advance, for as long as it says.
+standing_order = Table(
+    "standing_order",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("rule", String(120)),
+    _column("digest", String(64)),  # of the rule that was signed; another version needs another signature
+    _column("least_level", Integer),
+    _column("content", Json),
+    _column("content_sha256", String(64)),
+    _column("why", Text),
+    _column("first_by", String(255)),
+    _column("first_at", UtcTime),
+    _column("second_by", String(255), nullable=True),
+    _column("second_at", UtcTime, nullable=True),
+    _column("starts_at", UtcTime),
+    _column("ends_at", UtcTime),
+    _column("ended_at", UtcTime, nullable=True),
+    _column("ended_by", String(255), server_default=""),
+    sa.CheckConstraint("second_by IS NULL OR second_by <> first_by", name="two_people"),
+    Index(None, "rule"),
+)
+
+# Who is to hear of what.
+recipient_group = Table(
+    "recipient_group",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("name", String(120), unique=True),
+    _column("statuses", Json),  # Actual Exercise Test: a group hears of these only
+    _column("regions", Json),  # codes, with all below; empty is everywhere
+    _column("hazards", Json),  # empty is every hazard
+    _column("least_level", Integer),
+    _column("quiet_from", Integer, nullable=True),  # minutes after midnight in the operator's zone
+    _column("quiet_to", Integer, nullable=True),
+    _column("quiet_up_to", Integer, server_default="0"),  # levels up to this one wait until quiet hours end
+    _column("escalate_to", String(120), server_default=""),  # a group that hears of it when nobody acknowledges
+    _column("escalate_after_s", Integer, nullable=True),
+    _column("enabled", sa.Boolean, server_default=sa.true()),
+)
+
+recipient = Table(
+    "recipient",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("group_id", Key, ForeignKey("recipient_group.id")),
+    _column("channel", String(40)),
+    _column("address", Text),
+    _column("name", String(200), server_default=""),
+    _column("locale", String(8), server_default=""),
+    _column("active", sa.Boolean, server_default=sa.true()),
+    _column("failed_at", UtcTime, nullable=True),
+    _column("reason", Text, server_default=""),
+    sa.UniqueConstraint("group_id", "channel", "address"),
+)
+
+# A browser of somebody who asked to be told on it.
+push_subscription = Table(
+    "push_subscription",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("endpoint", Text, unique=True),
+    _column("p256dh", Text),
+    _column("auth", Text),
+    _column("regions", Json),
+    _column("least_level", Integer),
+    _column("locale", String(8)),
+    _column("created_at", UtcTime),
+    _column("gone_at", UtcTime, nullable=True),
+)
+
+# What is sent, once for all who get the same.
+outgoing = Table(
+    "outgoing",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    _column("form", String(20)),  # cap notice email sms chat push
+    _column("locale", String(8), server_default=""),
+    _column("body", sa.LargeBinary),
+    _column("created_at", UtcTime),
+)
+
+# Every attempt of a delivery and what came of it.
+delivery_attempt = Table(
+    "delivery_attempt",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("delivery_id", Key, ForeignKey("delivery.id")),
+    _column("at", UtcTime),
+    _column("outcome", String(12)),  # sent retry failed
+    _column("receipt", Text, server_default=""),
+    _column("error", Text, server_default=""),
+    Index(None, "delivery_id", "id"),
 )
