@@ -35,6 +35,14 @@ ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "status.view": DUTY,  # /statusz and /metrics
         "audit.view": ADMIN,
         "admin.users": ADMIN,
+        "warn.view": STAFF,
+        "warn.draft": frozenset({"author"}),
+        "warn.approve": frozenset({"approver"}),  # with a fresh proof of who it is, and never one's own draft
+        "warn.operate": frozenset({"duty"}),  # acknowledge, notes
+        "channels.manage": ADMIN,
+        "standing.sign": frozenset({"author", "approver"}),  # what a rule may issue by itself, agreed in advance
+        "evidence.view": STAFF,
+        "handover.sign": frozenset({"duty"}),
         "exercise.control": ADMIN,  # pause and speed of an exercise, and its log
     }
 )

@@ -11,6 +11,7 @@ from flask_security import RoleMixin, UserMixin, current_user
 
 from access.keys import Keys
 from access.matrix import may
+from data.actor import Actor, Reauthentication
 from data.clock import Clock
 from data.settings import Settings
 from data.store.engine import Store
@@ -27,6 +28,9 @@ class Person:
     name: str = ""
     roles: frozenset[str] = frozenset()
     locale: str = ""
+    regions: tuple[str, ...] = ()
+    hazards: tuple[str, ...] = ()
+    proved: Reauthentication | None = None  # in this session, while it is fresh
 
     @property
     def signed_in(self) -> bool:
@@ -35,6 +39,10 @@ class Person:
     def may(self, action: str) -> bool:
         """Whether this person may do an action of the matrix: for what a page shows; the guard decides."""
         return may(self.roles, action)
+
+    def actor(self) -> Actor:
+        """This person as services outside of `access` take one."""
+        return Actor(self.id, self.email, self.name, self.roles, self.regions, self.hazards, self.proved)
 
 
 @dataclass(eq=False)
