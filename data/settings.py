@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -39,6 +40,14 @@ class Settings:
     derive_off: tuple[str, ...] = ()  # derived quantities that are not wanted
     keep_runs: timedelta = timedelta(days=30)  # what runs, evaluations and changes leave behind
     webhooks: tuple[str, ...] = field(default=(), repr=False)  # where operator notices go; may hold tokens
+    sender: str = ""  # who warns, in CAP: a name like no other's, such as warn@office.example
+    sender_name: str = ""
+    identifier_root: str = "tocsin"  # what names of messages begin with: an OID or a word of the office's own
+    contact: str = ""
+    public_url: str = ""  # where the public finds the office's page
+    jurisdiction: tuple[float, float, float, float] | None = None  # west, south, east, north [degrees]
+    cap_profiles: tuple[str, ...] = ()  # profiles of CAP that messages keep
+    signing_policy: str = "hold"  # what happens to an approved message that cannot be signed: hold, or send-unsigned
 
     @property
     def url(self) -> str:
@@ -63,7 +72,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     known = {
         "host", "port", "zone", "locale", "packs", "web_workers", "web_threads", "behind_tls", "proxy_hops",
         "allow_hosts", "sources", "rule_paths", "webhooks", "database_url", "keep_fields",
-        "keep_fields_for", "keep_runs", "derive_off",
+        "keep_fields_for", "keep_runs", "derive_off", "sender", "sender_name", "identifier_root", "contact",
+        "public_url", "jurisdiction", "cap_profiles", "signing_policy",
     }  # fmt: skip
     faults += [f"unknown setting: {key}" for key in sorted(set(document) - known)]
 
@@ -133,10 +143,44 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         derive_off=words("derive_off"),
         keep_runs=length("keep_runs", Settings.keep_runs, timedelta(days=1)),
         webhooks=words("webhooks"),
+        sender=text("sender", ""),
+        sender_name=text("sender_name", ""),
+        identifier_root=text("identifier_root", Settings.identifier_root),
+        contact=text("contact", ""),
+        public_url=text("public_url", ""),
+        jurisdiction=_box(document.get("jurisdiction"), faults),
+        cap_profiles=words("cap_profiles"),
+        signing_policy=text("signing_policy", Settings.signing_policy),
     )
+    faults += _of_warnings(settings)
     if faults:
         raise ConfigError(faults)
     return settings
+
+
+def _box(written: Any, faults: list[str]) -> tuple[float, float, float, float] | None:
+    """West, south, east, north."""
+    if written is None:
+        return None
+    fits = isinstance(written, list) and len(written) == 4 and all(type(one) in (int, float) for one in written)
+    if not fits or not (-180 <= written[0] < written[2] <= 180 and -90 <= written[1] < written[3] <= 90):
+        faults.append("jurisdiction: [west, south, east, north] in degrees")
+        return None
+    west, south, east, north = map(float, written)
+    return west, south, east, north
+
+
+def _of_warnings(settings: Settings) -> list[str]:
+    """What cannot stand in a message."""
+    faults = []
+    for name, value in (("sender", settings.sender), ("identifier_root", settings.identifier_root)):
+        if value and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.:_@-]*", value):
+            faults.append(f"{name}: letters, digits and . : _ @ - only, not {value!r}")
+    if settings.public_url and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", settings.public_url):
+        faults.append(f"public_url: a whole http or https address, not {settings.public_url!r}")
+    if settings.signing_policy not in ("hold", "send-unsigned"):
+        faults.append(f"signing_policy: hold or send-unsigned, not {settings.signing_policy!r}")
+    return faults
 
 
 def _lengths(written: Any, faults: list[str]) -> Mapping[str, timedelta | None]:
