@@ -32,6 +32,7 @@ class Accounts(UserDatastore):  # type: ignore[misc]
         """The account whose column has a value; one criterion."""
         ((column, value),) = criteria.items()
         with self.store.read() as connection:
+            column = "handle" if column == "fs_uniquifier" else column
             return find(connection, **{column: normal_email(value) if column == "email" else value})
 
     def find_role(self, name: str) -> Role | None:
@@ -77,7 +78,7 @@ def create(
         raise ConfigError([f"there is an account for {address}"])
     statement = user.insert().values(
         email=address, name=_one_line(name)[:200], password=password_hash, active=True,
-        fs_uniquifier=secrets.token_hex(32), created_at=at, locale="",
+        handle=secrets.token_hex(32), created_at=at, locale="",
     )  # fmt: skip
     identity = connection.execute(statement).inserted_primary_key
     assert identity is not None
@@ -96,22 +97,22 @@ def set_roles(connection: Connection, account: Account, roles: Iterable[str]) ->
 
 def set_active(connection: Connection, account: Account, active: bool) -> None:
     """Switch an account on or off; either way its sessions end."""
-    _update(connection, account, active=active, fs_uniquifier=secrets.token_hex(32))
+    _update(connection, account, active=active, handle=secrets.token_hex(32))
 
 
 def set_password(connection: Connection, account: Account, password_hash: str) -> None:
     """Store a new password; the sessions that the old one opened end."""
-    _update(connection, account, password=password_hash, fs_uniquifier=secrets.token_hex(32))
+    _update(connection, account, password=password_hash, handle=secrets.token_hex(32))
 
 
 def end_sessions(connection: Connection, account: Account) -> None:
     """Make every cookie of an account worthless, also a stolen one."""
-    _update(connection, account, fs_uniquifier=secrets.token_hex(32))
+    _update(connection, account, handle=secrets.token_hex(32))
 
 
 def has_session(connection: Connection, uniquifier: str) -> bool:
     """Whether cookies with this key belong to an active account: asked often, so it is one small query."""
-    same = sa.and_(user.c.fs_uniquifier == uniquifier, user.c.active)
+    same = sa.and_(user.c.handle == uniquifier, user.c.active)
     return connection.execute(sa.select(user.c.id).where(same)).first() is not None
 
 
@@ -150,7 +151,7 @@ def _select(connection: Connection, condition: sa.ColumnElement[bool]) -> list[A
     for row in connection.execute(query):
         account = accounts.get(row.id) or Account(
             id=row.id, email=row.email, name=row.name, password=row.password, active=row.active,
-            fs_uniquifier=row.fs_uniquifier, locale=row.locale, last_login_at=row.last_login_at, roles=[],
+            fs_uniquifier=row.handle, locale=row.locale, last_login_at=row.last_login_at, roles=[],
         )  # fmt: skip
         accounts[row.id] = account
         if row.role is not None:

@@ -502,11 +502,12 @@ user = Table(
     _column("email", String(255), unique=True),
     _column("password", String(255), nullable=True),
     _column("active", sa.Boolean),
-    _column("fs_uniquifier", String(64), unique=True),
+    _column("handle", String(64)),  # random: what an authenticator keeps instead of who it is
     _column("name", String(200), server_default=""),
     _column("locale", String(8), server_default=""),
     _column("created_at", UtcTime),
     _column("last_login_at", UtcTime, nullable=True),
+    sa.UniqueConstraint("handle", name="uq_user_fs_uniquifier"),  # the column's first name; SQLite keeps the word
 )
 
 role = Table(
@@ -522,6 +523,85 @@ user_role = Table(
     metadata,
     _column("user_id", Integer, ForeignKey("user.id"), primary_key=True),
     _column("role_id", Integer, ForeignKey("role.id"), primary_key=True),
+)
+
+# Where and for what an account's roles hold; no row of a kind is everywhere, or everything.
+user_scope = Table(
+    "user_scope",
+    metadata,
+    _column("user_id", Integer, ForeignKey("user.id"), primary_key=True),
+    _column("kind", String(10), primary_key=True),  # region hazard
+    _column("value", String(80), primary_key=True),
+)
+
+# A session is a row: the cookie holds a random token, the row its hash.
+user_session = Table(
+    "user_session",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("token_sha256", String(64), unique=True),
+    _column("user_id", Integer, ForeignKey("user.id")),
+    _column("began_at", UtcTime),
+    _column("seen_at", UtcTime),
+    _column("ended_at", UtcTime, nullable=True),
+    _column("ended_by", String(255), server_default=""),
+    _column("second_factor", sa.Boolean),
+    _column("proved_at", UtcTime),
+    _column("proved_by", String(20)),  # password totp webauthn oidc
+    _column("proved_twice", sa.Boolean),
+    _column("address", String(64), server_default=""),
+    _column("agent", String(300), server_default=""),
+    Index(None, "user_id", "ended_at"),
+)
+
+user_factor = Table(
+    "user_factor",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("user_id", Integer, ForeignKey("user.id")),
+    _column("kind", String(10)),  # totp webauthn
+    _column("name", String(100)),
+    _column("secret", Text, server_default=""),  # totp: encrypted with a key that is not in the store
+    _column("counter", Key, server_default="0"),  # totp: the last time step used; webauthn: the signature counter
+    _column("credential", String(1400), nullable=True, unique=True),
+    _column("public_key", Text, server_default=""),
+    _column("site", String(255), server_default=""),  # webauthn: the host that it is for
+    _column("created_at", UtcTime),
+    _column("used_at", UtcTime, nullable=True),
+    Index(None, "user_id"),
+)
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("user_id", Integer, ForeignKey("user.id")),
+    _column("code_hash", String(64)),
+    _column("created_at", UtcTime),
+    _column("used_at", UtcTime, nullable=True),
+    sa.UniqueConstraint("user_id", "code_hash"),
+)
+
+# A link by which a person takes over an account, or chooses a new password, once.
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("token_sha256", String(64), unique=True),
+    _column("user_id", Integer, ForeignKey("user.id")),
+    _column("made_by", String(255)),
+    _column("created_at", UtcTime),
+    _column("used_at", UtcTime, nullable=True),
+    Index(None, "user_id"),
+)
+
+# Who an account is at the office's provider of identities.
+user_identity = Table(
+    "user_identity",
+    metadata,
+    _column("issuer", String(500), primary_key=True),
+    _column("subject", String(255), primary_key=True),
+    _column("user_id", Integer, ForeignKey("user.id")),
 )
 
 first_run = Table(
