@@ -45,6 +45,7 @@ class Settings:
     identifier_root: str = "tocsin"  # what names of messages begin with: an OID or a word of the office's own
     contact: str = ""
     public_url: str = ""  # where the public finds the office's page
+    push_services: tuple[str, ...] = ()  # hosts of the push services that browsers may name; none is no push
     jurisdiction: tuple[float, float, float, float] | None = None  # west, south, east, north [degrees]
     cap_profiles: tuple[str, ...] = ()  # profiles of CAP that messages keep
     signing_policy: str = "hold"  # what happens to an approved message that cannot be signed: hold, or send-unsigned
@@ -73,7 +74,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         "host", "port", "zone", "locale", "packs", "web_workers", "web_threads", "behind_tls", "proxy_hops",
         "allow_hosts", "sources", "rule_paths", "webhooks", "database_url", "keep_fields",
         "keep_fields_for", "keep_runs", "derive_off", "sender", "sender_name", "identifier_root", "contact",
-        "public_url", "jurisdiction", "cap_profiles", "signing_policy",
+        "public_url", "push_services", "jurisdiction", "cap_profiles", "signing_policy",
     }  # fmt: skip
     faults += [f"unknown setting: {key}" for key in sorted(set(document) - known)]
 
@@ -148,6 +149,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         identifier_root=text("identifier_root", Settings.identifier_root),
         contact=text("contact", ""),
         public_url=text("public_url", ""),
+        push_services=words("push_services"),
         jurisdiction=_box(document.get("jurisdiction"), faults),
         cap_profiles=words("cap_profiles"),
         signing_policy=text("signing_policy", Settings.signing_policy),
