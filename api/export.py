@@ -16,6 +16,7 @@ from api.asked import asked_box, asked_step
 from api.context import api
 from data.errors import LayerError, StoreError
 from data.settings import ROOT
+from data.store.exercise import scenario_of
 from data.text import LOCALES
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def _answer(make: Callable[[Any, Facts], Export]) -> Response:
         if row is None:
             return fault(404, "not_found", "There is no such field step.")
         facts = facts_of_step(
-            row, here.settings.base_dir, here.clock(), zone=here.settings.zone, locale=_locale(here.settings.locale)
+            row, here.settings.base_dir, here.clock(), zone=here.settings.zone, locale=_locale(here.settings.locale),
+            exercise=scenario_of(here.clock),
         )  # fmt: skip
         with _place():
             made = make(row, facts)

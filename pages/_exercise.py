@@ -5,18 +5,21 @@ It is put into the page as it leaves the server, sign-in pages included, so that
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 from html import escape
 from pathlib import Path
 from urllib.parse import unquote
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from access.guard import csrf_cookie_name
 from access.people import current
-from data.clock import iso, utc_now
+from data.clock import Clock, iso, utc_now
 from data.settings import ROOT
-from data.store.exercise import Exercise, ExerciseClock
+from data.store.exercise import MARK, Exercise, ExerciseClock, scenario_of
 from data.text import Translate, translator
 from pages._context import Context
 from pages._locale import locale_of
@@ -42,6 +45,8 @@ def mark_pages(server: Flask, context: Context, clock: ExerciseClock) -> None:
         if response.mimetype == "text/html" and not response.direct_passthrough and not response.is_streamed:
             locale = locale_of(context)
             response.set_data(marked(response.get_data(as_text=True), _strip(context, found, locale, view)))
+        elif request.path.startswith("/api/") and response.is_json and not response.is_streamed:
+            response.set_data(marked_json(response.get_data(), found.scenario))
         return response
 
     server.after_request(mark)
@@ -53,6 +58,29 @@ def marked(page: str, strip: str) -> str:
     if not opening:
         return strip + page
     return f'{head}<body class="exercise">{strip}{rest}'
+
+
+def marked_json(body: bytes, scenario: str) -> bytes:
+    """An object of the machine API with the mark as its first member, so that a copy of it keeps it.
+
+    Lists and what is compressed already stay as they are: the header of the answer alone marks them.
+    """
+    rest = body.strip()
+    if not rest.startswith(b"{"):
+        return body
+    mark = json.dumps(f"{MARK}: {scenario}", ensure_ascii=False).encode()
+    return b'{"exercise":' + mark + (b"" if rest[1:].lstrip().startswith(b"}") else b",") + rest[1:]
+
+
+def marked_csv(table: str, clock: Clock) -> str:
+    """A table as it is, in an exercise with a column that says so."""
+    scenario = scenario_of(clock)
+    if not scenario:
+        return table
+    out = io.StringIO()
+    for number, row in enumerate(csv.reader(io.StringIO(table, newline=""))):
+        csv.writer(out).writerow([*row, f"{MARK}: {scenario}" if number else "exercise"])
+    return out.getvalue()
 
 
 def _view(path: Path) -> str:

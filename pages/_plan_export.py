@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 from access.guard import needs
 from data.errors import LayerError, TocsinError
 from data.settings import ROOT
+from data.store.exercise import scenario_of
 from data.store.fields import open_step
 from data.text import Translate, translator
 from layers.fields import spec_for
@@ -123,6 +124,7 @@ def facts_of(answer: Answer, context: Context, locale: str) -> Facts:
     spec = spec_for(row.quantity, row.unit, str(row.attributes.get("title", "")))
     source = next((one for one in context.sources if one.key == row.source), None)
     more: dict[str, Any] = {"zone": context.settings.zone, "locale": locale}
+    more["exercise"] = scenario_of(context.clock)
     if source is not None:
         more |= {"source": source.title, "licence": source.licence}
     base_dir = context.settings.base_dir

@@ -18,6 +18,7 @@ from data.errors import TocsinError
 from data.regions import RegionIndex
 from data.text import Translate, translator
 from pages._context import Context
+from pages._exercise import marked_csv
 from pages._facts import FactReader
 from pages._locale import locale_of
 from pages._plan_upload import decode
@@ -184,8 +185,9 @@ def register(dash_app: Dash, context: Context, _facts: FactReader) -> None:
         found = found_month(context, str(month))
         day = f"{found.begin.astimezone(context.settings.zone):%Y-%m}"
         if ctx.triggered_id == "verification-truth-csv":
-            return dcc.send_string(truth_csv(found), f"truth-{day}.csv", type="text/csv")
-        return dcc.send_string(month_csv(found), f"verification-{day}.csv", type="text/csv")
+            return dcc.send_string(marked_csv(truth_csv(found), context.clock), f"truth-{day}.csv", type="text/csv")
+        table = marked_csv(month_csv(found), context.clock)
+        return dcc.send_string(table, f"verification-{day}.csv", type="text/csv")
 
     @dash_app.callback(
         Output("verification-said", "children"), Input("verification-upload", "contents"), prevent_initial_call=True

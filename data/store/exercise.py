@@ -21,6 +21,7 @@ ONE = 1  # the key of the one row
 AHEAD = timedelta(seconds=25)  # pages show no more past what is done: after 30 s the engine would count as silent
 REMEMBERED_S = 0.25
 FASTEST = 3600.0
+MARK = "EXERCISE 演练"  # both languages at once: nobody may take it for real
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,12 @@ def clock_of(store: Store) -> Clock:
     """The clock of the pages over this store: looked up once, because a home never turns into that of an exercise."""
     with store.read() as connection:
         return utc_now if read_exercise(connection) is None else ExerciseClock(store)
+
+
+def scenario_of(clock: Clock) -> str:
+    """The scenario that pages with this clock show; empty at a real office."""
+    found = clock.exercise() if isinstance(clock, ExerciseClock) else None
+    return "" if found is None else found.scenario
 
 
 def refuse_exercise(store: Store) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from data.clock import iso
 from data.errors import LayerError
+from data.store.exercise import MARK
 from data.store.fields import StepArray
 from layers.layer import RegionValues
 
@@ -49,10 +50,12 @@ class Facts:
     notes: tuple[str, ...] = ()
     zone: tzinfo = UTC
     locale: str = "en"
+    exercise: str = ""  # the scenario, where nothing of it has happened
 
     def words(self) -> dict[str, str]:
         """All facts as texts, times in UTC; empty ones are left out."""
         found = {
+            "exercise": f"{MARK}: {self.exercise}" if self.exercise else "",
             "title": self.title, "quantity": self.quantity, "unit": self.unit, "statistic": self.statistic,
             "valid_at": iso(self.valid_at) if self.valid_at else "",
             "run_at": iso(self.run_at) if self.run_at else "", "forecast": "yes" if self.forecast else "no",
@@ -179,7 +182,8 @@ def _check(form: str, known: tuple[str, ...]) -> None:
 
 def _named(body: bytes, form: str, facts: Facts) -> Export:
     """A file with a name that every file system takes."""
-    words = [facts.quantity, facts.statistic, f"{facts.valid_at:%Y%m%dT%H%MZ}" if facts.valid_at else ""]
+    at = f"{facts.valid_at:%Y%m%dT%H%MZ}" if facts.valid_at else ""
+    words = ["EXERCISE" if facts.exercise else "", facts.quantity, facts.statistic, at]
     plain = [re.sub(r"[^A-Za-z0-9.]+", "-", word).strip("-.") for word in words]
     name = "_".join(word for word in plain if word)[:120] or "export"
     return Export(body=body, media_type=MEDIA_TYPES[form], name=f"{name}.{form}")

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.store.exercise import MARK
 from layers.export.map import MapContent, colours, finer, fit
 from layers.export.picture_frame import Frame, bar_km, degrees
+from layers.export.picture_mark import watermark
 from layers.export.picture_text import Typeface
 from layers.ramps import legend
 
@@ -57,12 +59,14 @@ def draw_page(content: MapContent, facts: Facts, fonts: Path, t: Translate) -> A
     window = fit(content, right - left, bottom - 40 - top)
     x, y = left + (right - left - window.width) // 2, top + (bottom - 40 - top - window.height) // 2
     chinese = facts.locale == "zh"
-    image.paste(_panel(content, window, chinese=chinese), (x, y))
+    image.paste(panel(content, window, chinese=chinese), (x, y))
     sheet.canvas.rectangle((x - 1, y - 1, x + window.width, y + window.height), outline=INK, width=2)
     _grid_labels(sheet, window, x, y)
-    _places(sheet, content, window, x, y, chinese=chinese)
-    _scale_bar(sheet, window, x, y)
+    draw_places(sheet, content, window, x, y, chinese=chinese)
+    draw_scale_bar(sheet, window, x, y)
     _legend(sheet, content, PAGE[0] - MARGIN - LEGEND, top)
+    if facts.exercise:
+        watermark(image, fonts, MARK)
     return image
 
 
@@ -94,7 +98,8 @@ def _time(facts: Facts, at: datetime) -> str:
 def _footer(sheet: Sheet, facts: Facts) -> int:
     """Source, notes and credits at the foot; how high they are."""
     t, small = sheet.t, sheet.face(22)
-    texts = [t("Source: {name}").format(name=facts.source) + (f" · {facts.licence}" if facts.licence else "")]
+    texts = [f"{MARK}: {facts.exercise}"] if facts.exercise else []
+    texts.append(t("Source: {name}").format(name=facts.source) + (f" · {facts.licence}" if facts.licence else ""))
     texts += [t("Notes: {notes}").format(notes="; ".join(facts.notes))] if facts.notes else []
     texts += [t("Outlines and places: {credits}").format(credits="; ".join(facts.credits))] if facts.credits else []
     made = t("Equirectangular, true to scale along the middle parallel (WGS 84)")
@@ -106,7 +111,7 @@ def _footer(sheet: Sheet, facts: Facts) -> int:
     return round(len(lines) * small.line)
 
 
-def _panel(content: MapContent, window: Frame, *, chinese: bool) -> Any:
+def panel(content: MapContent, window: Frame, *, chinese: bool) -> Any:
     """The map itself: sea, land, values, unknown, borders."""
     from PIL import Image, ImageColor, ImageDraw
     from rasterio.features import rasterize
@@ -166,7 +171,7 @@ def _grid_labels(sheet: Sheet, window: Frame, x: int, y: int) -> None:
         face.draw(sheet.canvas, x - 10, place + 7, degrees(lat, "NS"), QUIET, anchor="r")
 
 
-def _places(sheet: Sheet, content: MapContent, window: Frame, x: int, y: int, *, chinese: bool) -> None:
+def draw_places(sheet: Sheet, content: MapContent, window: Frame, x: int, y: int, *, chinese: bool) -> None:
     """The largest places whose names do not run into each other."""
     face = sheet.face(23)
     taken: list[tuple[float, float, float, float]] = []
@@ -190,7 +195,7 @@ def _meet(one: Sequence[float], other: Sequence[float]) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def _scale_bar(sheet: Sheet, window: Frame, x: int, y: int) -> None:
+def draw_scale_bar(sheet: Sheet, window: Frame, x: int, y: int) -> None:
     length = bar_km(window.km_per_pixel, min(window.width / 3, 420))
     pixels, foot = length / window.km_per_pixel, y + window.height - 24
     face, text = sheet.face(21), f"{length:g} km"
