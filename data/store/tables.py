@@ -812,6 +812,7 @@ warning = Table(
     _column("unsigned_reason", Text, server_default=""),  # why an approved message could not be signed
     _column("lock_by", String(255), server_default=""),
     _column("lock_until", UtcTime, nullable=True),
+    _column("frozen", Json, server_default="{}"),  # what held when its editor was opened: looked at again when signed
     sa.UniqueConstraint("sender", "identifier", "sent_at"),
     Index(None, "state", "id"),
     Index(None, "chain"),
@@ -957,4 +958,17 @@ delivery_attempt = Table(
     _column("receipt", Text, server_default=""),
     _column("error", Text, server_default=""),
     Index(None, "delivery_id", "id"),
+)
+
+# Deliveries that wait for a person. Rows are never changed but for their end.
+dispatch_hold = Table(
+    "dispatch_hold",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("at", UtcTime),
+    _column("by", String(255)),
+    _column("why", Text),
+    _column("before_at", UtcTime, nullable=True),  # what was queued up to then waits; NULL: all but later notices
+    _column("ended_at", UtcTime, nullable=True),
+    _column("ended_by", String(255), server_default=""),
 )
