@@ -12,7 +12,18 @@ from sqlalchemy.engine import Connection
 from data.model import Level
 from data.store.tables import change, topic_version
 
-TOPICS = ("levels", "events", "stations", "warnings", "fields", "surveys", "feeds", "proposals", "notices")
+TOPICS = (
+    "levels",
+    "events",
+    "stations",
+    "warnings",
+    "fields",
+    "surveys",
+    "feeds",
+    "proposals",
+    "notices",
+    "deliveries",
+)
 
 
 def bump(connection: Connection, topic: str) -> int:
