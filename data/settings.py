@@ -39,6 +39,9 @@ class Settings:
     keep_fields_for: Mapping[str, timedelta | None] = field(default_factory=dict)  # by quantity; None is always
     derive_off: tuple[str, ...] = ()  # derived quantities that are not wanted
     keep_runs: timedelta = timedelta(days=30)  # what runs, evaluations and changes leave behind
+    wall_session: timedelta = timedelta(days=30)  # how long a wall display stays signed in
+    audit_anchor: Path | None = None  # a folder, best on another machine, for the heads of the audit chain
+    oidc: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the office's provider of identities
     webhooks: tuple[str, ...] = field(default=(), repr=False)  # where operator notices go; may hold tokens
     sender: str = ""  # who warns, in CAP: a name like no other's, such as warn@office.example
     sender_name: str = ""
@@ -72,7 +75,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     document = _read_document(Path(named) if named else home / "tocsin.yaml", bool(named), faults)
     known = {
         "host", "port", "zone", "locale", "packs", "web_workers", "web_threads", "behind_tls", "proxy_hops",
-        "allow_hosts", "sources", "rule_paths", "webhooks", "database_url", "keep_fields",
+        "allow_hosts", "sources", "rule_paths", "webhooks", "database_url", "wall_session", "audit_anchor", "oidc",
+        "keep_fields",
         "keep_fields_for", "keep_runs", "derive_off", "sender", "sender_name", "identifier_root", "contact",
         "public_url", "push_services", "jurisdiction", "cap_profiles", "signing_policy",
     }  # fmt: skip
@@ -144,6 +148,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         derive_off=words("derive_off"),
         keep_runs=length("keep_runs", Settings.keep_runs, timedelta(days=1)),
         webhooks=words("webhooks"),
+        wall_session=length("wall_session", Settings.wall_session, timedelta(hours=1)),
+        audit_anchor=Path(text("audit_anchor", "")) if text("audit_anchor", "") else None,
+        oidc=_mapping("oidc", document, faults),
         sender=text("sender", ""),
         sender_name=text("sender_name", ""),
         identifier_root=text("identifier_root", Settings.identifier_root),
@@ -183,6 +190,14 @@ def _of_warnings(settings: Settings) -> list[str]:
     if settings.signing_policy not in ("hold", "send-unsigned"):
         faults.append(f"signing_policy: hold or send-unsigned, not {settings.signing_policy!r}")
     return faults
+
+
+def _mapping(key: str, document: Mapping[str, Any], faults: list[str]) -> Mapping[str, Any]:
+    written = document.get(key) or {}
+    if isinstance(written, dict):
+        return written
+    faults.append(f"{key}: a mapping of settings")
+    return {}
 
 
 def _lengths(written: Any, faults: list[str]) -> Mapping[str, timedelta | None]:
