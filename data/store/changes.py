@@ -23,6 +23,7 @@ TOPICS = (
     "proposals",
     "notices",
     "deliveries",
+    "desk",
 )
 
 
