@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from data.clock import parse_duration
 from data.errors import ConfigError
+from data.ways_out import WaysOut, read_ways
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,6 +53,8 @@ class Settings:
     jurisdiction: tuple[float, float, float, float] | None = None  # west, south, east, north [degrees]
     cap_profiles: tuple[str, ...] = ()  # profiles of CAP that messages keep
     signing_policy: str = "hold"  # what happens to an approved message that cannot be signed: hold, or send-unsigned
+    channels: WaysOut = field(default_factory=WaysOut)
+    exercise_channels: WaysOut = field(default_factory=WaysOut)  # what an exercise may use: never those of the office
 
     @property
     def url(self) -> str:
@@ -79,6 +82,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         "keep_fields",
         "keep_fields_for", "keep_runs", "derive_off", "sender", "sender_name", "identifier_root", "contact",
         "public_url", "push_services", "jurisdiction", "cap_profiles", "signing_policy",
+        "channels", "exercise_channels",
     }  # fmt: skip
     faults += [f"unknown setting: {key}" for key in sorted(set(document) - known)]
 
@@ -160,6 +164,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         jurisdiction=_box(document.get("jurisdiction"), faults),
         cap_profiles=words("cap_profiles"),
         signing_policy=text("signing_policy", Settings.signing_policy),
+        channels=read_ways("channels", document.get("channels"), faults),
+        exercise_channels=read_ways("exercise_channels", document.get("exercise_channels"), faults),
     )
     faults += _of_warnings(settings)
     if faults:
