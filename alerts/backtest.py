@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from alerts.history import History, scratch
 from alerts.inputs import utc_of
 from alerts.matching import MatchRule, usual
+from alerts.neighbours import Land
 from alerts.pack import PackRule
 from alerts.past_fields import past_fields
 from alerts.past_inputs import PastInputs, Staged
@@ -160,7 +161,11 @@ def run_rule(
     rids = rids_of(rule, index)
     codes = [str(code) for code in index.code[rids]]
     span = (since.timestamp(), until.timestamp())
-    trials = [Trial(rule=one, codes=codes, since=span[0], until=span[1], light=one is not rule) for one in variants]
+    land = Land(history.home, index)
+    trials = [
+        Trial(rule=one, codes=codes, since=span[0], until=span[1], light=one is not rule, land=land)
+        for one in variants
+    ]
     times = moments(rule, history, *span, step_s)
     if not len(history.arrivals(rule)) and not history.listens(rule):
         times = times[:1]  # nothing ever came in: one look tells as much as all

@@ -34,14 +34,15 @@ from alerts.engine import (
 )
 from alerts.freeze import TEXTS, state_from_bytes, state_to_bytes
 from alerts.inputs import Gatherer
-from alerts.keep import Outcome, keep_evaluation, keep_proposals, keep_state, keep_transitions, keep_version
+from alerts.keep import Outcome, keep_evaluation, keep_state, keep_transitions, keep_version
 from alerts.late import Missed, find_missed, keep_checkpoint, late_drafts, late_transitions, newest_payload
 from alerts.memory import Memory
 from alerts.mute import held_back, muted_up_to, read_mutes
-from alerts.neighbours import neighbours, regroup
+from alerts.neighbours import Land, regroup
+from alerts.offer import keep_proposals
 from alerts.pack import PackRule
 from alerts.places import rids_of
-from alerts.propose import Draft, draft_proposals, to_propose
+from alerts.propose import draft_proposals, to_propose
 from alerts.rule import Rule
 from alerts.snapshot import combine, write_snapshot
 from data.clock import iso
@@ -116,6 +117,7 @@ def evaluate_all(
         seen = newest_payload(connection)
     _mark_loaded(store, {item.rule.key for item in enabled}, epoch)
     gatherer = Gatherer(store, home, base_dir, now, rules=[item.rule for item in enabled], memory=memory)
+    land = Land(home, index)
     outcomes: list[Outcome] = []
     layers: list[tuple[NDArray[np.int32], State]] = []
     muted: list[NDArray[np.int32]] = []
@@ -124,7 +126,7 @@ def evaluate_all(
             evaluated = evaluate_rule(store, gatherer, item, now)
             limit = muted_up_to(mutes, item.rule, index, evaluated.rids)
             late = _late(store, gatherer, evaluated)
-            outcome, after = _write(store, home, index, evaluated, late, limit, seen, now, epoch)
+            outcome, after = _write(store, land, evaluated, late, limit, seen, now, epoch)
             outcomes.append(outcome)
             layers.append((evaluated.rids, after))
             muted.append(evaluated.rids[(limit >= after.level) & (after.level > 0)])
@@ -143,15 +145,14 @@ def evaluate_all(
     return Report(at=now, outcomes=tuple(outcomes), levels_changed=changed, counts=counts)
 
 
-def _can_group(home: Path, index: RegionIndex, kinds: Iterable[str]) -> bool:
-    """Whether it is known which regions lie beside each other; found out before the store is locked for writing."""
+def _prepared(land: Land, rids: NDArray[np.int32]) -> Land | None:
+    """Which regions hang together, found out before the store is locked for writing; None where nobody can tell."""
     try:
-        for kind in kinds:
-            neighbours(home, index.base_dir, kind)
-    except Exception:  # the order of a list must not cost an evaluation: the proposals stand each by itself
+        land.prepare(np.unique(land.index.kind[rids]).tolist())
+    except Exception:  # how proposals are grouped must not cost an evaluation: each then stands by itself
         log.exception("which regions lie beside each other could not be found out")
-        return False
-    return True
+        return None
+    return land
 
 
 def enabled_rules(connection: Connection, rules: Sequence[PackRule], now: datetime) -> tuple[PackRule, ...]:
@@ -281,8 +282,7 @@ def _late(store: Store, gatherer: Gatherer, item: Evaluated) -> Late:
 
 def _write(
     store: Store,
-    home: Path,
-    index: RegionIndex,
+    land: Land,
     item: Evaluated,
     late: Late,
     muted: Small,
@@ -291,39 +291,39 @@ def _write(
     epoch: int | None,
 ) -> tuple[Outcome, State]:
     """Keep what an evaluation found. Returns what it came to, and the state as kept."""
-    rule, codes, missed = item.item.rule, index.code[item.rids], late.missed
-    found, transitions, waves = item.after, list(item.transitions), list[tuple[Draft, ...]]()
+    rule, codes, missed = item.item.rule, land.index.code[item.rids], late.missed
+    found, transitions = item.after, list(item.transitions)
     settled = found.level
     if missed is not None:
         found = missed.state
         settled = np.where(missed.replaced, item.before.proposed, found.level).astype(np.int8)
         transitions = [one for one in transitions if not missed.replaced[one.index]]
         transitions += late_transitions(missed, item.before)
-        waves = late_drafts(missed, item.before.proposed, held_back(muted, found.level), codes.tolist())
     moves, proposed = to_propose(item.before.proposed, settled, muted)
-    if missed is not None:
-        told = missed.replaced & ~held_back(muted, found.level)
-        proposed = np.where(told, found.level, proposed).astype(np.int8)
-    after = replace(found, proposed=proposed)
+    known = _prepared(land, item.rids) if moves or missed is not None else None
     with store.read() as connection:
         revised, withdrawn = _retold(connection, item)
-    drafts = draft_proposals(
-        moves, codes.tolist(), in_force_before=int((item.before.proposed > 0).sum()), revised=revised,
-        withdrawn=withdrawn,
-    )  # fmt: skip
-    result = _outcome(item, after, len(transitions), len(drafts) + sum(len(wave) for wave in waves))
+    waves = [
+        draft_proposals(
+            moves, codes.tolist(), in_force_before=int((item.before.proposed > 0).sum()), revised=revised,
+            withdrawn=withdrawn, land=known,
+        )
+    ]  # fmt: skip
+    if missed is not None:
+        held = held_back(muted, found.level)
+        waves += late_drafts(missed, item.before.proposed, held, codes.tolist(), known)
+        proposed = np.where(missed.replaced & ~held, found.level, proposed).astype(np.int8)
+    after = replace(found, proposed=proposed)
+    result = _outcome(item, after, len(transitions), sum(len(wave) for wave in waves))
     blob = state_to_bytes(after, codes)
-    grouped = bool(drafts or waves) and _can_group(home, index, np.unique(index.kind[item.rids]).tolist())
     with store.write(epoch=epoch) as connection:
         keep_version(connection, item.item, now)
         keep_state(connection, rule, blob, now, moved=not item.reason, seen=None if late.failed else seen)
         if not item.reason:
             keep_checkpoint(connection, rule, blob, now)
-        proposals: dict[str, int] = {}
-        for wave in (drafts, *waves):
-            proposals |= keep_proposals(connection, rule, wave, now)
-        if grouped:
-            regroup(connection, home, index)
+        proposals = keep_proposals(connection, rule, waves, now, known)
+        if proposals and known is not None:
+            regroup(connection, known)
         keep_transitions(connection, rule, transitions, codes.tolist(), proposals, now)
         keep_evaluation(connection, rule, result, now)
     return result, after

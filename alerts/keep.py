@@ -1,4 +1,4 @@
-"""What an evaluation leaves in the store: the rule's version and state, transitions, proposals, and its own row."""
+"""What an evaluation leaves in the store: the rule's version and state, transitions, and its own row."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ from sqlalchemy.engine import Connection
 from alerts.engine import Transition
 from alerts.inputs import utc_of
 from alerts.pack import PackRule
-from alerts.propose import Draft, replaced
 from alerts.rule import Rule
-from data.store.changes import note_change
-from data.store.tables import evaluation, proposal, rule_state, rule_version, transition
-
-NAMED = 50  # regions listed in a change line; the count says how many there are
+from data.store.tables import evaluation, rule_state, rule_version, transition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,42 +56,6 @@ def keep_state(
     row = rule_state.c.rule == rule.key
     if not connection.execute(rule_state.update().where(row).values(**values)).rowcount:
         connection.execute(rule_state.insert().values(rule=rule.key, enabled=True, **values))
-
-
-def keep_proposals(connection: Connection, rule: Rule, drafts: Sequence[Draft], now: datetime) -> dict[str, int]:
-    """Write drafts, retire what they replace, and tell the screens. Returns region -> proposal."""
-    drafted: dict[str, int] = {}
-    if not drafts:
-        return drafted
-    same_rule = sa.and_(proposal.c.rule == rule.key, proposal.c.state == "open")
-    before = {row.id: row.regions for row in connection.execute(sa.select(proposal).where(same_rule))}
-    for draft in drafts:
-        inserted = connection.execute(
-            proposal.insert().values(
-                created_at=now, updated_at=now, rule=rule.key, digest=rule.digest, hazard=rule.hazard,
-                level=int(draft.level), reason=draft.reason, regions=list(draft.regions), state="open",
-                detail={"before": int(draft.before), "branch": rule.branch, "version": rule.version},
-            )
-        )  # fmt: skip
-        assert inserted.inserted_primary_key is not None
-        key = int(inserted.inserted_primary_key[0])
-        drafted |= dict.fromkeys(draft.regions, key)
-        note_change(
-            connection, "proposals", at=now, kind=draft.reason, subject=rule.key,
-            level=max(draft.level, draft.before),
-            detail={
-                "proposal": key, "level": draft.level.key, "title": rule.title.model_dump(),
-                "regions": list(draft.regions[:NAMED]), "count": len(draft.regions),
-            },
-        )  # fmt: skip
-    superseded, shrunk = replaced(before, drafted)
-    for key, by in superseded.items():
-        connection.execute(
-            proposal.update().where(proposal.c.id == key).values(state="superseded", superseded_by=by, updated_at=now)
-        )
-    for key, left in shrunk.items():
-        connection.execute(proposal.update().where(proposal.c.id == key).values(regions=list(left), updated_at=now))
-    return drafted
 
 
 def keep_transitions(

@@ -22,7 +22,8 @@ from sqlalchemy.engine import Connection
 from alerts.engine import AHEAD_S, Compiled, Phase, State, Transition, after_gap, step
 from alerts.freeze import TEXTS, state_from_bytes
 from alerts.inputs import Gatherer, utc_of
-from alerts.propose import Draft
+from alerts.neighbours import Land
+from alerts.propose import Draft, drafts_of
 from alerts.rule import Rule, RuleInput
 from alerts.station_inputs import Network, place_in
 from data.model import Level
@@ -186,7 +187,7 @@ def late_transitions(missed: Missed, before: State) -> list[Transition]:
 
 
 def late_drafts(
-    missed: Missed, proposed: NDArray[np.int8], held_back: Bools, codes: Sequence[str]
+    missed: Missed, proposed: NDArray[np.int8], held_back: Bools, codes: Sequence[str], land: Land | None
 ) -> list[tuple[Draft, ...]]:
     """Proposals of what was missed, in waves: the next level of a region is in a later wave than the one before."""
     waves: list[dict[Level, list[tuple[str, Level]]]] = []
@@ -199,13 +200,9 @@ def late_drafts(
             before = level
     return [
         tuple(
-            Draft(
-                level=level,
-                reason=LATE,
-                regions=tuple(sorted(code for code, _ in found)),
-                before=max(before for _, before in found),
-            )
-            for level, found in sorted(wave.items(), reverse=True)
+            draft
+            for level, moved in sorted(wave.items(), reverse=True)
+            for draft in drafts_of(level, LATE, moved, land)
         )
         for wave in waves
     ]

@@ -1,10 +1,10 @@
-"""Which regions lie beside each other, and which proposals are about one thing: one hazard in one stretch of land."""
+"""Which regions lie beside each other, and what is in one stretch of land."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,6 @@ FOLDER = "neighbours"
 BESIDE_DEG = 0.002  # about 200 m: borders drawn apart by so little are one border
 
 Pairs = NDArray[np.int32]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Offered:
-    """An open proposal: what it is about, and where."""
-
-    id: int
-    hazard: str
-    regions: tuple[str, ...]
 
 
 def neighbours(home: Path, base_dir: Path, kind: str) -> Pairs:
@@ -78,61 +69,77 @@ def touching(base_dir: Path, kind: str) -> Pairs:
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
-def group(offered: Sequence[Offered], index: RegionIndex, beside: Mapping[int, Sequence[int]]) -> dict[int, int]:
-    """The group of each proposal: the lowest number among those that are about the same thing.
+@dataclass(eq=False)
+class Land:
+    """Which lists of regions hang together."""
 
-    Two proposals belong together when they are of one hazard, whatever their rule and level, and a region of the one
-    is a region of the other, lies beside it, or lies in it.
+    home: Path
+    index: RegionIndex
+    _pairs: dict[str, Pairs] = field(default_factory=dict)
 
-    Parameters
-    ----------
-    offered : sequence of Offered
-    index : RegionIndex
-    beside : mapping
-        rid -> the rids beside it.
+    def prepare(self, kinds: Iterable[str]) -> None:
+        """Find out what lies beside what, so that it need not be done while the store is locked for writing."""
+        for kind in kinds:
+            if kind not in self._pairs:
+                self._pairs[kind] = neighbours(self.home, self.index.base_dir, kind)
+
+    def together(self, lists: Sequence[Sequence[str]]) -> list[int]:
+        """For each list of codes, the place of the first list that it hangs together with.
+
+        Two lists hang together when a region of the one is a region of the other, lies beside it, or lies in it; and
+        so does whatever hangs together with both.
+        """
+        root = list(range(len(lists)))
+
+        def find(place: int) -> int:
+            while root[place] != place:
+                place = root[place]
+            return place
+
+        def join(one: int, other: int) -> None:
+            low, high = sorted((find(one), find(other)))
+            root[high] = low
+
+        named: dict[int, int] = {}
+        for place, codes in enumerate(lists):
+            for rid in (self.index.by_code(code) for code in codes):
+                if rid is not None:
+                    join(named.setdefault(rid, place), place)
+        for one, other in self._touching(named):
+            join(named[one], named[other])
+        return [find(place) for place in range(len(lists))]
+
+    def apart(self, codes: Sequence[str]) -> list[list[int]]:
+        """The places of the codes, one list for each stretch of land, in order."""
+        parts: dict[int, list[int]] = {}
+        for place, first in enumerate(self.together([[code] for code in codes])):
+            parts.setdefault(first, []).append(place)
+        return list(parts.values())
+
+    def _touching(self, named: Collection[int]) -> Iterator[tuple[int, int]]:
+        """Pairs of these regions that lie beside each other or in each other."""
+        rids = np.fromiter(named, dtype=np.intp, count=len(named))
+        kinds = np.unique(self.index.kind[rids]).tolist()
+        here = np.zeros(len(self.index), dtype=np.bool_)
+        here[rids] = True
+        self.prepare(kinds)
+        for pairs in (self._pairs[kind] for kind in kinds):
+            yield from pairs[here[pairs].all(axis=1)].tolist()
+        for rid in named if len(kinds) > 1 else ():
+            yield from ((above, rid) for above in self.index.ancestors(rid) if here[above])
+
+
+def regroup(connection: Connection, land: Land) -> None:
+    """Write into the details of every open proposal its `group`, in the caller's writing transaction.
+
+    It is the lowest number among the open ones of the same hazard, whatever their rule and level, that it hangs
+    together with.
     """
-    root = {one.id: one.id for one in offered}
-
-    def find(key: int) -> int:
-        while root[key] != key:
-            key = root[key]
-        return key
-
-    def join(one: int, other: int) -> None:
-        low, high = sorted((find(one), find(other)))
-        root[high] = low
-
-    named: dict[tuple[str, int], int] = {}
-    places = {one.id: [rid for code in one.regions if (rid := index.by_code(code)) is not None] for one in offered}
-    for one in offered:
-        for rid in places[one.id]:
-            join(named.setdefault((one.hazard, rid), one.id), one.id)
-    for one in offered:
-        for rid in places[one.id]:
-            for near in (*beside.get(rid, ()), *index.ancestors(rid)):
-                if (one.hazard, near) in named:
-                    join(named[(one.hazard, near)], one.id)
-    return {one.id: find(one.id) for one in offered}
-
-
-def regroup(connection: Connection, home: Path, index: RegionIndex) -> None:
-    """Write the group of every open proposal into its details, in the caller's writing transaction."""
-    rows = connection.execute(sa.select(proposal).where(proposal.c.state == "open").order_by(proposal.c.id)).all()
-    offered = [Offered(id=row.id, hazard=row.hazard, regions=tuple(row.regions)) for row in rows]
-    groups = group(offered, index, _beside(offered, home, index))
-    for row in rows:
-        if row.detail.get("group") != groups[row.id]:
-            detail: dict[str, Any] = {**row.detail, "group": groups[row.id]}
-            connection.execute(proposal.update().where(proposal.c.id == row.id).values(detail=detail))
-
-
-def _beside(offered: Sequence[Offered], home: Path, index: RegionIndex) -> dict[int, list[int]]:
-    """The neighbours of every region that a proposal names."""
-    rids = {rid for one in offered for code in one.regions if (rid := index.by_code(code)) is not None}
-    found: dict[int, list[int]] = {}
-    for kind in sorted({str(index.kind[rid]) for rid in rids}):
-        for one, other in neighbours(home, index.base_dir, kind).tolist():
-            if one in rids or other in rids:
-                found.setdefault(one, []).append(other)
-                found.setdefault(other, []).append(one)
-    return found
+    of_hazard: dict[str, list[Any]] = {}
+    for row in connection.execute(sa.select(proposal).where(proposal.c.state == "open").order_by(proposal.c.id)):
+        of_hazard.setdefault(row.hazard, []).append(row)
+    for rows in of_hazard.values():
+        for row, first in zip(rows, land.together([row.regions for row in rows]), strict=True):
+            if row.detail.get("group") != rows[first].id:
+                detail: dict[str, Any] = {**row.detail, "group": rows[first].id}
+                connection.execute(proposal.update().where(proposal.c.id == row.id).values(detail=detail))

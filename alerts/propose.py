@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from alerts.engine import Small
 from alerts.mute import held_back
+from alerts.neighbours import Land
 from data.model import Level
 
 
@@ -53,7 +54,7 @@ def to_propose(proposed: Small, level: Small, muted_up_to: Small) -> tuple[list[
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A proposal before it has a row: one rule, one level, one reason, all its regions."""
+    """A proposal before it has a row: one rule, one level, one reason, one stretch of land."""
 
     level: Level
     reason: str
@@ -68,8 +69,9 @@ def draft_proposals(
     in_force_before: int,
     revised: Collection[int] = (),
     withdrawn: Collection[int] = (),
+    land: Land | None = None,
 ) -> tuple[Draft, ...]:
-    """Group what changed level into proposals, most severe first.
+    """Group what changed level into proposals, most severe first: one for each level, reason and stretch of land.
 
     Parameters
     ----------
@@ -81,27 +83,36 @@ def draft_proposals(
         How many regions had a level in force before.
     revised, withdrawn : collections of int
         Regions whose event was revised, or deleted by its provider.
+    land : Land, optional
+        Which regions hang together; without it all of them do.
 
     Notes
     -----
     A change of phase alone, such as to unknown, proposes nothing: what was issued stands until a person, its own end,
     or a reading says otherwise.
     """
-    groups: dict[tuple[Level, str], list[Moved]] = {}
+    groups: dict[tuple[Level, str], list[tuple[str, Level]]] = {}
     for item in transitions:
         if item.to_level == item.from_level:
             continue
         reason = _reason(item, in_force_before, item.index in revised, item.index in withdrawn)
-        groups.setdefault((item.to_level, reason), []).append(item)
+        groups.setdefault((item.to_level, reason), []).append((codes[item.index], item.from_level))
     return tuple(
-        Draft(
-            level=level,
-            reason=reason,
-            regions=tuple(sorted(codes[item.index] for item in items)),
-            before=max(item.from_level for item in items),
-        )
-        for (level, reason), items in sorted(groups.items(), key=lambda pair: (-pair[0][0], pair[0][1]))
+        draft
+        for (level, reason), moved in sorted(groups.items(), key=lambda pair: (-pair[0][0], pair[0][1]))
+        for draft in drafts_of(level, reason, moved, land)
     )
+
+
+def drafts_of(level: Level, reason: str, moved: Sequence[tuple[str, Level]], land: Land | None) -> Iterator[Draft]:
+    """One draft for each stretch of land of these regions, which had these levels before."""
+    ordered = sorted(moved)
+    parts = [list(range(len(ordered)))] if land is None else land.apart([code for code, _ in ordered])
+    for part in parts:
+        yield Draft(
+            level=level, reason=reason, regions=tuple(ordered[place][0] for place in part),
+            before=max(ordered[place][1] for place in part),
+        )  # fmt: skip
 
 
 def _reason(item: Moved, in_force_before: int, revised: bool, withdrawn: bool) -> str:
@@ -114,33 +125,3 @@ def _reason(item: Moved, in_force_before: int, revised: bool, withdrawn: bool) -
     if item.from_level == Level.NONE:
         return "new area" if in_force_before else "first"
     return "higher" if item.to_level > item.from_level else "lower"
-
-
-def replaced(
-    open_regions: Mapping[int, Sequence[str]], drafted: Mapping[str, int]
-) -> tuple[dict[int, int], dict[int, tuple[str, ...]]]:
-    """What new proposals do to the open ones of the same rule.
-
-    Parameters
-    ----------
-    open_regions : mapping
-        Open proposal id -> its regions.
-    drafted : mapping
-        Region -> id of the new proposal that names it.
-
-    Returns
-    -------
-    superseded : dict
-        Open proposal -> the new one that took its last region.
-    shrunk : dict
-        Open proposal -> the regions it keeps.
-    """
-    superseded: dict[int, int] = {}
-    shrunk: dict[int, tuple[str, ...]] = {}
-    for key, regions in open_regions.items():
-        left = tuple(code for code in regions if code not in drafted)
-        if not left:
-            superseded[key] = max(drafted[code] for code in regions)
-        elif len(left) < len(regions):
-            shrunk[key] = left
-    return superseded, shrunk

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from alerts.engine import Compiled, Inputs, State, after_gap, compile_rule, new_state, no_inputs, step
 from alerts.inputs import utc_of
 from alerts.matching import Warned
+from alerts.neighbours import Land
 from alerts.propose import Move, draft_proposals
 from alerts.rule import Rule
 from data.clock import iso
@@ -65,6 +66,7 @@ class Trial:
     since: float
     until: float
     light: bool = False
+    land: Land | None = None  # which regions hang together: one proposal each
     compiled: Compiled = field(init=False)
     state: State = field(init=False)
     changes: list[LevelChange] = field(default_factory=list)
@@ -112,7 +114,8 @@ class Trial:
         ]
         self.changes += [LevelChange(now, move.index, int(move.to_level)) for move in moves]
         in_force = int((self.state.level > 0).sum())
-        self.proposals.append((now, len(draft_proposals(moves, self.codes, in_force_before=in_force))))
+        drafts = draft_proposals(moves, self.codes, in_force_before=in_force, land=self.land)
+        self.proposals.append((now, len(drafts)))
 
     def _lively(self, inputs: Inputs) -> NDArray[np.intp]:
         """Regions at a trigger, waiting for one, or under a level."""

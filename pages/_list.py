@@ -8,6 +8,7 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from alerts.offer import shares_of
 from data.model import Level
 from data.store.incoming import InForce
 from data.text import Translate
@@ -159,11 +160,13 @@ def _next(facts: Facts, context: Context, t: Translate, locale: str) -> Componen
 
 def _proposal_row(row: Any, facts: Facts, context: Context, t: Translate, locale: str) -> Component:
     titles = {line.rule: line.title(locale) for line in facts.rules}
+    rules = [share["rule"] for share in shares_of(row) if share["regions"]]
+    named = t(", ").join(titles.get(rule, rule) for rule in rules)
     return html.Button(
         [
             html.Span(mark(Level(row.level), t), className="signs"),
             html.Span(
-                [html.B(t(KINDS.get(("proposals", row.reason), row.reason))), " · ", titles.get(row.rule, row.rule)],
+                [html.B(t(KINDS.get(("proposals", row.reason), row.reason))), " · ", named],
                 className="name",
             ),
             html.Span(living_age(row.created_at, facts.now, t), className="dim"),

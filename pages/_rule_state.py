@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from alerts.mute import Mute, read_mutes
+from alerts.offer import shares_of
 from alerts.pack import PackRule
 from alerts.rule_version import Decision, Edition, Standing, decisions, one_at_a_time, rule_of, standings, versions
 from alerts.running import EDITOR, enabled, with_decisions
@@ -123,8 +125,8 @@ def _only_saved(connection: Connection, known: Collection[str]) -> list[PackRule
 def _loads(connection: Connection, digests: Mapping[str, str], now: datetime) -> dict[str, Load]:
     """What was counted of each rule, beside what the newest trial of exactly what runs has promised."""
     since = now - LOOKED_AT
-    recent = sa.select(proposal.c.rule, sa.func.count()).where(proposal.c.created_at > since)
-    count: dict[str, int] = {row[0]: row[1] for row in connection.execute(recent.group_by(proposal.c.rule))}
+    recent = connection.execute(sa.select(proposal).where(proposal.c.created_at > since))
+    count = Counter(share["rule"] for row in recent for share in shares_of(row))
     first = sa.select(rule_version.c.rule, sa.func.min(rule_version.c.first_at)).group_by(rule_version.c.rule)
     begun = {row[0]: max(row[1], since) for row in connection.execute(first)}
     newest = sa.select(sa.func.max(proof.c.id)).where(proof.c.digest.in_(list(digests.values())))
@@ -132,7 +134,7 @@ def _loads(connection: Connection, digests: Mapping[str, str], now: datetime) ->
     promised = {row.digest: _per_week(row.report) for row in connection.execute(reports)}
     return {
         rule: Load(
-            expected=promised.get(digest), count=count.get(rule, 0),
+            expected=promised.get(digest), count=count[rule],
             weeks=(now - begun[rule]) / WEEK if rule in begun else 0.0,
         )
         for rule, digest in digests.items()
