@@ -109,11 +109,11 @@ def _field_work(settings: Settings, store: Store) -> dict[str, Callable[[datetim
 
 def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     """Watch the engine from outside, and deliver what the operator must hear of."""
+    from alerts.channels.webhook import WebhookChannel
     from alerts.ledger import work
     from alerts.pack import builtin_paths, read_paths
     from alerts.running import RunningRules
     from alerts.watchdog import find_causes, keep_notices, read_facts
-    from alerts.webhook_channel import WebhookChannel
     from data.store.exercise import refuse_exercise
     from ingest.http import Http
 
@@ -259,7 +259,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             from alerts.pack import builtin_paths
 
             paths = options.rules or [*builtin_paths(), *settings.rule_paths]
-            now, decided = _time(options.at) or utc_now(), not options.rules
+            now, decided = _time(options.at) or _now_in(settings), not options.rules
             return evaluate_main(settings, paths, now, options.region, options.json, decided=decided)
         case "replay" | "scenario" | "record" | "demo" | "drill" | "debrief" | "play":
             from pages.past import command as past_command
@@ -283,6 +283,17 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             from access.command import verify_main
 
             return verify_main(open_migrated(settings.url), options.json)
+
+
+def _now_in(settings: Settings) -> datetime:
+    """The time that this home goes by: in an exercise that of its scenario."""
+    from data.store.exercise import clock_of
+
+    store = open_migrated(settings.url)
+    try:
+        return clock_of(store)()
+    finally:
+        store.close()
 
 
 def refuse_in_exercise(settings: Settings) -> None:

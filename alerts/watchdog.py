@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from alerts.ledger import enqueue, notice_body, open_notices
+from alerts.notices import open_notices, tell
 from data.clock import iso
 from data.store.changes import note_change
 from data.store.engine import Store
@@ -121,7 +121,7 @@ def keep_notices(
             if cause not in causes:
                 connection.execute(notice.update().where(notice.c.id == row.id).values(closed_at=now, last_at=now))
                 closed = connection.execute(sa.select(notice).where(notice.c.id == row.id)).one()
-                enqueue(connection, row.id, notice_body(closed, state="closed"), recipients, now=now)
+                tell(connection, closed, recipients, state="closed", now=now)
                 note_change(connection, "notices", at=now, kind="closed", subject=cause)
         for cause, detail in causes.items():
             if cause in standing:
@@ -131,5 +131,5 @@ def keep_notices(
                 continue
             connection.execute(notice.insert().values(cause=cause, opened_at=now, last_at=now, detail=dict(detail)))
             row = next(item for item in open_notices(connection) if item.cause == cause)
-            enqueue(connection, row.id, notice_body(row, state="open"), recipients, now=now)
+            tell(connection, row, recipients, state="open", now=now)
             note_change(connection, "notices", at=now, kind="opened", subject=cause, detail=detail)

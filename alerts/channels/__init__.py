@@ -1,1 +1,1 @@
-"""Ways out: one module a channel."""
+"""The ways out: a module a channel, each with its transport handed in."""

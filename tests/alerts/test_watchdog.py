@@ -11,12 +11,13 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
-from alerts.ledger import LEASE, claim, open_notices, work
+from alerts.channels.webhook import WebhookChannel
+from alerts.ledger import LEASE, claim, work
+from alerts.notices import open_notices
 from alerts.watchdog import Facts, find_causes, keep_notices, read_facts
-from alerts.webhook_channel import WebhookChannel
 from data.errors import Unreachable
 from data.store.engine import Store
-from data.store.tables import delivery, leader, rule_state, source_state
+from data.store.tables import delivery, leader, outgoing, rule_state, source_state
 
 PERIOD, PATIENCE = timedelta(seconds=10), timedelta(seconds=60)
 RECIPIENTS = [("webhook", "https://pager.example/hook")]
@@ -152,7 +153,7 @@ def test_lease_of_a_dead_worker_runs_out(store: Store, now: datetime) -> None:
 def test_changed_message_is_never_sent(store: Store, now: datetime) -> None:
     keep_notices(store, {"engine": {"what": "silent"}}, RECIPIENTS, now=now)
     with store.write() as connection:
-        connection.execute(delivery.update().values(body='{"forged": true}'))
+        connection.execute(outgoing.update().values(body=b'{"forged": true}'))
     receiver = Receiver()
     work(store, {"webhook": WebhookChannel(receiver)}, "w", now=now)
     assert receiver.accepted == []
