@@ -69,6 +69,15 @@ class Said:
         return "" if self.status == "Actual" else self.t(word)
 
     @property
+    def ended(self) -> bool:
+        return self.message_type == "Cancel"
+
+    @property
+    def shown_level(self) -> Level:
+        """The level whose colour and shape it has: a cancelled one looks like none that is in force."""
+        return Level.NONE if self.ended else self.level
+
+    @property
     def what(self) -> str:
         """Level and hazard in a few words; a cancelled one says so first."""
         t = self.t
@@ -77,7 +86,7 @@ class Said:
         else:
             event = WARNING_WORD.sub("", self.event) or self.event
             text = t("{level}: {event}").format(level=t(LEVEL_WORDS[self.level]), event=event)
-        return t("CANCELLED: {what}").format(what=text) if self.message_type == "Cancel" else text
+        return t("CANCELLED: {what}").format(what=text) if self.ended else text
 
     @property
     def head(self) -> str:
@@ -87,7 +96,7 @@ class Said:
     @property
     def until(self) -> str:
         """Until when, short; a cancelled one is over."""
-        if self.expires_at is None or self.message_type == "Cancel":
+        if self.expires_at is None or self.ended:
             return ""
         return self.t("until {time}").format(time=short_time(self.expires_at, self.locale))
 

@@ -166,7 +166,7 @@ def _document(said: Sequence[Said]) -> str:
 
 
 def _block(said: Said) -> str:
-    back, ink = COLOURS[said.level]
+    back, ink = COLOURS[said.shown_level]
     style = {
         "head": f"background:{back};color:{ink};padding:12px 16px;font-size:20px;font-weight:bold",
         "headline": "font-weight:bold;font-size:17px",
