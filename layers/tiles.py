@@ -77,7 +77,7 @@ def render_tile(
         return b""
     colours = ramp if isinstance(ramp, Palette) else palette(ramp)
     index = colours.index(values)
-    return _picture(index, colours, kind) if index.any() else b""
+    return picture(index, colours, kind) if index.any() else b""
 
 
 def sample_tile(
@@ -152,7 +152,7 @@ def _window(
     return part, rows - r, columns - c
 
 
-def _picture(index: NDArray[np.uint8], colours: Palette, kind: Picture) -> bytes:
+def picture(index: NDArray[np.uint8], colours: Palette, kind: Picture) -> bytes:
     """Colour numbers as a picture, colour 0 transparent; a PNG with a palette is a third of RGBA."""
     from PIL import Image
 

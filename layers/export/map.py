@@ -66,7 +66,7 @@ def region_map(values: RegionValues, facts: Facts, base_dir: Path, bounds: Bound
     house = FIELDS.get(facts.quantity)  # a share of area or a number of people is not on the scale of the field
     ramp = _ramp("" if house and house.unit != values.unit else facts.quantity, values.value)
     return MapContent(
-        bounds=bounds or box, ramp=ramp, unit=values.unit, paint=paint, borders=shapes, **_world(base_dir)
+        bounds=bounds or box, ramp=ramp, unit=values.unit, paint=paint, borders=shapes, **world(base_dir)
     )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def field_map(step: StepArray, facts: Facts, base_dir: Path, bounds: Bounds | No
     box = (float(row.west), float(row.south), float(row.east), float(row.north))
     return MapContent(
         bounds=bounds or box, ramp=_ramp(facts.quantity, sample), unit=facts.unit, paint=paint,
-        borders=np.empty(0, object), **_world(base_dir),
+        borders=np.empty(0, object), **world(base_dir),
     )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def _ramp(quantity: str, values: NDArray[np.float64]) -> Ramp:
     return ramp_for(quantity, *((float(known.min()), float(known.max())) if known.size else (0.0, 1.0)))
 
 
-def _world(base_dir: Path) -> dict[str, NDArray[np.object_]]:
+def world(base_dir: Path) -> dict[str, NDArray[np.object_]]:
     """Countries, the largest places, and where the base data holds China its national lines."""
     import pyarrow.parquet as pq
 

@@ -9,17 +9,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
+
+from layers.kernels.compiled import compiled
 
 LOG_10, LOG_100 = math.log(10.0), math.log(100.0)
 
 
-def _compiled(function: Any) -> Any:
-    try:
-        return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # nowhere to keep the cache: compile in each process
-        return numba.njit(nogil=True)(function)
+_compiled = compiled()
 
 
 @_compiled

@@ -12,17 +12,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
+
+from layers.kernels.compiled import compiled
 
 ORDERS = 5
 
 
-def _compiled(function: Any) -> Any:
-    try:
-        return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # nowhere to keep the cache: compile in each process
-        return numba.njit(nogil=True)(function)
+_compiled = compiled()
 
 
 @_compiled

@@ -1,23 +1,14 @@
-"""The hot loops of zonal statistics, compiled.
-
-Apart from the module that uses it, because a compiled cache is bound to the module name: a kernel first compiled
-inside a spawned `__main__` poisons it.
-"""
+"""The hot loops of zonal statistics, compiled."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from layers.kernels.compiled import compiled
 
-def _compiled(function: Any) -> Any:
-    options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "nsz", "contract"}}  # NaN keeps its meaning
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # nowhere to keep the cache: compile in each process
-        return numba.njit(**options)(function)
+_compiled = compiled(fastmath={"reassoc", "nsz", "contract"})  # NaN keeps its meaning
 
 
 @_compiled

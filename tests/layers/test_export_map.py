@@ -19,7 +19,7 @@ from data.text import translator
 from layers.export.files import Facts, export_field, export_regions
 from layers.export.map import colours, field_map, fit, region_map
 from layers.export.picture_frame import bar_km, degrees, frame
-from layers.export.picture_page import PAGE, _panel
+from layers.export.picture_page import PAGE, panel
 from layers.export.picture_text import Typeface
 from layers.layer import RegionValues
 from layers.ramps import palette
@@ -206,7 +206,7 @@ def test_words_on_the_sheet_are_translated() -> None:
 def test_a_chinese_map_has_the_national_lines_of_china() -> None:
     content = field_map(world(np.full((90, 180), 20.0)), KM, BASE, (105.0, 5.0, 125.0, 25.0))
     window = fit(content, 400, 400)
-    plain, chinese = (np.asarray(_panel(content, window, chinese=wished), np.int16) for wished in (False, True))
+    plain, chinese = (np.asarray(panel(content, window, chinese=wished), np.int16) for wished in (False, True))
     rows, columns = np.nonzero(np.abs(plain - chinese).max(axis=2) > 60)
     lon, lat = window.west + columns * window.dx, window.north - rows * window.dy
     dash = (lon > 108.0) & (lon < 110.5) & (lat > 12.0) & (lat < 17.0)  # off Viet Nam: nothing else is drawn there

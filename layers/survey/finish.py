@@ -1,0 +1,162 @@
+"""The second pass of a build: a bucket is sorted, written, and counted on every level of the pyramid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from layers.kernels.survey import reorder
+from layers.survey.partition import as_words, peak_mb, spill_path
+from layers.survey.plan import CUBE_LEVELS, TOTAL_LEVELS, Plan
+from layers.survey.schema import Schema, missing
+
+ROW_GROUP = 65_536
+U = np.uint64
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One bucket."""
+
+    schema: Schema
+    plan: Plan
+    folder: str
+    bucket: int
+    workers: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a bucket came to; the cross table is sparse."""
+
+    bucket: int
+    rows: int
+    twice: int  # records at a place where another one is too
+    cross_at: Array  # region * combinations + combination
+    cross: Array
+    peak_mb: float
+
+
+def finish_bucket(job: Job) -> Finished:
+    """Sort a bucket's records and write points, sidecar and pyramid pieces; its spill is removed at the end."""
+    schema, folder = job.schema, Path(job.folder)
+    spills = [spill_path(job.folder, job.bucket, worker) for worker in range(job.workers)]
+    records = np.concatenate([np.fromfile(path, schema.record) for path in spills])
+    order = np.argsort(records["key"].copy())
+    words = np.empty((len(records), schema.record.itemsize // 4), np.uint32)
+    reorder(as_words(records), order, words)
+    del order
+    records = words.reshape(-1).view(schema.record)
+    key, code = np.ascontiguousarray(records["key"]), np.ascontiguousarray(records["code"])
+    _write_points(folder / "points" / f"{job.bucket:05d}.parquet", records, code, schema)
+    del records, words
+    with (folder / "hot" / f"{job.bucket:05d}.raw").open("wb") as file:
+        file.write(key.data)
+        file.write(code.data)
+    _write_pyramid(folder / "pieces", job, key, code)
+    inner = (1 << schema.combination_bits) - 1
+    flat = (code >> schema.combination_bits).astype(np.int64) * schema.combinations + (code & inner)
+    at, count = np.unique(flat, return_counts=True)
+    twice = int((key[1:] == key[:-1]).sum()) if len(key) else 0
+    for path in spills:
+        path.unlink()
+    return Finished(job.bucket, len(key), twice, at, count, peak_mb())
+
+
+def _write_points(path: Path, records: Array, code: Array, schema: Schema) -> None:
+    """Parquet in the order of the keys; small numbers by dictionary, keys by their differences."""
+    combination = code & np.uint32((1 << schema.combination_bits) - 1)
+    region = (code >> np.uint32(schema.combination_bits)).astype(np.uint16)
+    columns: dict[str, Any] = {
+        "key": np.ascontiguousarray(records["key"]), "row": np.ascontiguousarray(records["row"]), "region": region,
+        **schema.facet_codes(combination),
+    }  # fmt: skip
+    small = ["region", *(facet.name for facet in schema.facets)]
+    floats: list[str] = []
+    for column in schema.columns:
+        values = np.ascontiguousarray(records[column.name])
+        absent = np.isnan(values) if column.kind.startswith("f") else values == missing(column.kind)
+        columns[column.name] = pa.array(values, mask=absent)
+        (floats if column.kind.startswith("f") else small).append(column.name)
+    zipped = {"row", *floats}
+    pq.write_table(
+        pa.table(columns), path, row_group_size=ROW_GROUP, write_statistics=["key", "region"], use_dictionary=small,
+        column_encoding={
+            "key": "DELTA_BINARY_PACKED", "row": "DELTA_BINARY_PACKED",
+            **dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
+        },
+        compression={name: "zstd" if name in zipped else "none" for name in columns},
+    )  # fmt: skip
+
+
+def _write_pyramid(folder: Path, job: Job, key: Array, code: Array) -> None:
+    """Counts of every counted tile that touches this bucket, on each level: with facets and without."""
+    counted, bits = job.plan.counted, U(job.schema.code_bits)
+    deepest = _deepest(key, counted)
+    cube: tuple[Array, Array] = (np.empty(0, U), np.empty(0, np.uint32))
+    total = cube
+    for zoom in sorted(counted, reverse=True):
+        own = deepest == zoom
+        cell = key[own] >> U(64 - 2 * (zoom + CUBE_LEVELS))
+        coarser = ((cube[0] >> (bits + U(2))) << bits) | (cube[0] & ((U(1) << bits) - U(1)))
+        cube = _merged((coarser, cube[1]), np.sort((cell << bits) | code[own].astype(U)))
+        total = _merged((total[0] >> U(2), total[1]), key[own] >> U(64 - 2 * (zoom + TOTAL_LEVELS)))
+        for name, (keys, numbers) in (("cube", cube), ("total", total)):
+            np.save(folder / f"{name}-{zoom:02d}-{job.bucket:05d}-key.npy", keys)
+            np.save(folder / f"{name}-{zoom:02d}-{job.bucket:05d}-number.npy", numbers)
+
+
+def _deepest(key: Array, counted: Mapping[int, Array]) -> Array:
+    """The deepest zoom at which the tile of each key is counted; -1 where none is."""
+    deepest = np.full(len(key), -1, np.int8)
+    for zoom in sorted(counted):
+        if zoom == 0:
+            deepest[:] = 0
+            continue
+        shift = U(64 - 2 * zoom)
+        first = counted[zoom] << shift
+        low, high = np.searchsorted(key, first), np.searchsorted(key, first + ((U(1) << shift) - U(1)), "right")
+        for start, end in zip(low.tolist(), high.tolist(), strict=True):
+            deepest[start:end] = zoom
+    return deepest
+
+
+def _merged(counts: tuple[Array, Array], more: Array) -> tuple[Array, Array]:
+    """Sorted cells with their counts, after sorted single ones were added."""
+    cells, numbers = np.concatenate([counts[0], more]), np.concatenate([counts[1], np.ones(len(more), np.uint32)])
+    if not len(cells):
+        return cells, numbers
+    order = np.argsort(cells, kind="stable")
+    cells, numbers = cells[order], numbers[order]
+    first = np.flatnonzero(np.concatenate([[True], cells[1:] != cells[:-1]]))
+    return cells[first], np.add.reduceat(numbers, first, dtype=np.uint32)
+
+
+def join_pieces(folder: Path, plan: Plan) -> dict[str, dict[int, int]]:
+    """Put the pieces of each level into one file: all keys, then all numbers. Returns the cells of each level."""
+    cells: dict[str, dict[int, int]] = {"cube": {}, "total": {}}
+    for name, zoom in _levels(plan):
+        pieces = [folder / "pieces" / f"{name}-{zoom:02d}-{bucket:05d}" for bucket in range(plan.buckets)]
+        rows = 0
+        with (folder / "pyramid" / f"{name}-{zoom:02d}.raw").open("wb") as file:
+            for column in ("key", "number"):
+                for piece in pieces:
+                    path = piece.with_name(f"{piece.name}-{column}.npy")
+                    values = np.load(path)
+                    rows += len(values) if column == "key" else 0
+                    file.write(values.data)
+                    path.unlink()
+        cells[name][zoom] = rows
+    return cells
+
+
+def _levels(plan: Plan) -> Iterable[tuple[str, int]]:
+    return ((name, zoom) for name in ("cube", "total") for zoom in sorted(plan.counted))

@@ -1,0 +1,116 @@
+"""Map tiles of survey records: a picture of how many there are, or the points themselves to press on."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import LayerError
+from layers.kernels.survey import encode_points
+from layers.layer import Ramp
+from layers.ramps import CIVIDIS, palette
+from layers.survey.choice import Choice
+from layers.survey.schema import Schema
+from layers.survey.segment import tile_range
+from layers.survey.store import Store, tile_number
+from layers.tiles import SIZE, picture
+
+MOST_POINTS = 20_000
+EXTENT_BITS = 12
+LAST_POINT_ZOOM = 32 - EXTENT_BITS
+LAYER = b"records"
+FULL = 65_536  # records in a cell from which a picture is no darker
+_STOPS = np.linspace(0.0, np.log10(FULL), len(CIVIDIS)).tolist()
+PALETTE = palette(Ramp(stops=tuple(zip(_STOPS, CIVIDIS, strict=True)), interpolate=True))
+Grid = NDArray[np.uint32]
+
+
+def density(grid: Grid) -> bytes:
+    """A picture of how many records there are: PNG, transparent where there is none.
+
+    The scale is logarithmic from 1 to 65,536 records a cell and the same on every tile, so that neighbouring tiles
+    can be compared.
+    """
+    shade = shade_of(grid)
+    if len(grid) < SIZE:
+        shade = np.kron(shade, np.ones((SIZE // len(grid),) * 2, np.uint8))
+    return picture(shade, PALETTE, "png")
+
+
+def shade_of(count: Any) -> NDArray[np.uint8]:
+    """The place in the palette of a number of records; 0 for none."""
+    number = np.asarray(count, np.float32)
+    return PALETTE.index(np.where(number > 0, np.log10(np.maximum(number, 1)), np.nan).astype(np.float32))
+
+
+def points(store: Store, zoom: int, x: int, y: int, choice: Choice | None = None) -> bytes | None:
+    """A vector tile (Mapbox Vector Tile 2.1) of the records of a tile, with their facets; None for too many of them.
+
+    Feature ids are numbers of records in the tile; positions are exact to a 4,096th of the tile. LayerError for a
+    zoom beyond 20, where the map stretches the tile before.
+    """
+    if zoom > LAST_POINT_ZOOM:
+        raise LayerError(f"points are drawn to zoom {LAST_POINT_ZOOM}")
+    chosen = choice or store.everything
+    low, high = tile_range(zoom, tile_number(zoom, x, y))
+    parts = [found for segment in store.segments for found in segment.records(low, high)]
+    if sum(end - start for _, _, start, end in parts) > MOST_POINTS * 8:
+        return None
+    schema = store.schema
+    inner = np.uint32((1 << schema.combination_bits) - 1)
+    keys, combinations = [], []
+    for key, code, start, end in parts:
+        own = code[start:end]
+        wanted = chosen.combinations[own & inner] & chosen.regions[own >> np.uint32(schema.combination_bits)]
+        keys.append(key[start:end][wanted])
+        combinations.append((own & inner)[wanted])
+    count = sum(len(one) for one in keys)
+    if count > MOST_POINTS:
+        return None
+    if not count:
+        return b""
+    tags, tag_at, heads = _tags(schema)
+    key, combination = np.concatenate(keys), np.concatenate(combinations)
+    out = np.empty(count * (int(np.diff(tag_at).max()) + 32), np.uint8)
+    shift = np.uint64(32 - zoom - EXTENT_BITS)
+    size = encode_points(key, combination, np.uint64(low), shift, tags, tag_at, out)
+    layer = b"\x78\x02\x0a" + _varint(len(LAYER)) + LAYER + out[:size].tobytes() + heads
+    layer += b"\x28" + _varint(1 << EXTENT_BITS)
+    return b"\x1a" + _varint(len(layer)) + layer
+
+
+@lru_cache(maxsize=8)
+def _tags(schema: Schema) -> tuple[NDArray[Any], NDArray[Any], bytes]:
+    """The tags of each combination as bytes, where each begins, and the layer's keys and values."""
+    heads = b"".join(b"\x1a" + _text(facet.name) for facet in schema.facets)
+    begins, place = [], 0
+    for facet in schema.facets:
+        begins.append(place)
+        heads += b"".join(b"\x22" + _varint(len(_text(word)) + 1) + b"\x0a" + _text(word) for word in facet.values)
+        place += len(facet.values)
+    written = []
+    for combination in range(schema.combinations):
+        pairs = b""
+        for index, (facet, stride, begin) in enumerate(zip(schema.facets, schema.strides, begins, strict=True)):
+            code = combination // stride % (len(facet.values) + 1)
+            pairs += _varint(index) + _varint(begin + code - 1) if code else b""
+        written.append(pairs)
+    at = np.cumsum([0, *(len(one) for one in written)])
+    return np.frombuffer(b"".join(written) or b"\0", np.uint8), at.astype(np.int64), heads
+
+
+def _text(word: str) -> bytes:
+    body = word.encode()
+    return _varint(len(body)) + body
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
