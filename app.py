@@ -35,6 +35,7 @@ def build_web(settings: Settings) -> tuple[Dash, Flask]:
     from data.store.exercise import ExerciseClock, clock_of
     from ingest import build_sources, configured_feeds
     from ingest.health import feed_health
+    from pages import public
     from pages._exercise import mark_pages
     from pages.application import build_pages
 
@@ -50,6 +51,7 @@ def build_web(settings: Settings) -> tuple[Dash, Flask]:
     install_guard(server, dash_app, store, settings)
     if isinstance(clock, ExerciseClock):
         mark_pages(server, dash_app.context, clock)
+    public.register(server, store, settings, clock=clock)
     return dash_app, server
 
 
@@ -226,6 +228,10 @@ def parser() -> argparse.ArgumentParser:
     from alerts.cap import command as cap_command
 
     cap_command.add_arguments(cap)
+    survey = commands.add_parser("survey", help="survey records").add_subparsers(dest="action", required=True)
+    from layers.survey import command as survey_command
+
+    survey_command.add_arguments(survey)
     audit = commands.add_parser("audit", help="the audit chain").add_subparsers(dest="action", required=True)
     audit.add_parser("verify", help="check the hash chain").add_argument("--json", action="store_true")
     return top
@@ -267,6 +273,10 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             return past_command.main(options, settings)
         case "mute":
             return run_mute(options, settings)
+        case "survey":
+            from layers.survey.command import main as survey_main
+
+            return survey_main(options)
         case "cap":
             from alerts.cap.command import check_main as cap_main
 

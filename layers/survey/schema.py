@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from data.errors import LayerError
 
 CODE_BITS = 24  # of region and combination together: what a key of the pyramid has left
-KINDS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "f4", "f8")
+KINDS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")
 RESERVED = ("key", "row", "code", "region", "lon", "lat")
 
 
