@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 # Streams take a thread each; the rest stay free for everything else.
 STREAM_SHARE = 0.9
 COMPRESSED = ("text/html", "text/css", "text/javascript", "application/javascript", "application/json",
-              "application/geo+json", "application/octet-stream", "image/svg+xml")  # fmt: skip
+              "application/geo+json", "application/octet-stream", "image/svg+xml", "application/atom+xml",
+              "application/rss+xml", "application/cap+xml", "application/manifest+json", "text/calendar")  # fmt: skip
 
 
 def register(

@@ -28,7 +28,7 @@ def search() -> Response:
     wanted = request.args.get("q", "").strip()[:LONGEST_QUERY]
     if not wanted:
         return fresh({"results": [], "more": 0})
-    found = find(wanted, api().regions(), _places(api().settings.base_dir))
+    found = find(wanted, api().regions(), load_places(api().settings.base_dir))
     return fresh({"results": found[:MOST], "more": max(0, len(found) - MOST)})
 
 
@@ -111,7 +111,8 @@ def _place(places: Places, row: int) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=2)
-def _places(base_dir: Path) -> Places | None:
+def load_places(base_dir: Path) -> Places | None:
+    """The populated places of the base data; None where there are none."""
     path = base_dir / "places.parquet"
     if not path.is_file():
         return None

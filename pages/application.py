@@ -72,7 +72,7 @@ def build_pages(
         update_title="",
         assets_folder=str(ROOT / "assets"),
         assets_ignore=r"^(?!entry\.mjs$).*\.mjs$",  # modules are imported by the entry; ignored files are served
-        assets_path_ignore=["vendor", "bundle"],
+        assets_path_ignore=["vendor", "bundle", "public"],
         suppress_callback_exceptions=True,
         index_string=INDEX,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],

@@ -1,0 +1,1 @@
+"""What the public is told, as values and answers: shared by its pages and its feeds."""
