@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from data.store.engine import Store
 
 RULE_PERIOD = timedelta(seconds=10)
-WATCHDOG_EVERY_S = 5.0
-DELIVERIES_AT_ONCE = 3  # a dead recipient takes ten seconds each, and the watchdog waits for them
 FEED_PATIENCE = timedelta(minutes=5)
 
 
@@ -110,41 +108,58 @@ def _field_work(settings: Settings, store: Store) -> dict[str, Callable[[datetim
 
 
 def run_dispatch(settings: Settings, stop: threading.Event) -> int:
-    """Watch the engine from outside, and deliver what the operator must hear of."""
-    from alerts.channels.webhook import WebhookChannel
-    from alerts.ledger import work
-    from alerts.pack import builtin_paths, read_paths
-    from alerts.running import RunningRules
-    from alerts.watchdog import find_causes, keep_notices, read_facts
-    from data.store.exercise import refuse_exercise
+    """Send what is queued, watch the engine from outside, and tell the operator what is wrong."""
+    from alerts.dispatch import run
+    from data.store.exercise import clock_of, refuse_exercise
     from ingest.http import Http
 
     store = open_migrated(settings.url)
     refuse_exercise(store)
-    channels = {"webhook": WebhookChannel(Http(allow_hosts=settings.allow_hosts).post)}
-    recipients = [("webhook", address) for address in settings.webhooks]
-    worker = f"{os.uname().nodename}:{os.getpid()}"
+    post = Http(allow_hosts=settings.allow_hosts, source="dispatch").post
+    return run(store, settings, post, stop, exercise=False, clock=clock_of(store), watch=_watch(settings, store))
+
+
+def _watch(settings: Settings, store: Store) -> Callable[[datetime], dict[str, dict[str, Any]]]:
+    """What has stopped: the engine, rules, feeds, the disk."""
+    from alerts.pack import builtin_paths, read_paths
+    from alerts.running import RunningRules
+    from alerts.watchdog import find_causes, read_facts
+
     rules, found = read_paths((*builtin_paths(), *settings.rule_paths))
     running, faults = RunningRules(rules), [str(fault) for fault in found]
     expected: dict[str, datetime] = {}  # rules that ought to run, and since when
-    due = 0.0
-    while not stop.is_set():
-        now = utc_now()
-        if now.timestamp() >= due:
-            now_running = [item.rule for item in running(store)]
-            today = {rule.key for rule in now_running if rule.enabled and rule.in_force(now.date())}
-            expected = {key: expected.get(key, now) for key in today}
-            facts = read_facts(store, rule_faults=[*faults, *running.faults], home=settings.home, rules=expected)
-            causes = find_causes(facts, now=now, period=RULE_PERIOD, patience=FEED_PATIENCE)
-            keep_notices(store, causes, recipients, now=now)
-            due = now.timestamp() + WATCHDOG_EVERY_S
-        if not work(store, channels, worker, now=now, limit=DELIVERIES_AT_ONCE):
-            stop.wait(1.0)
+
+    def look(now: datetime) -> dict[str, dict[str, Any]]:
+        today = {item.rule.key for item in running(store) if item.rule.enabled and item.rule.in_force(now.date())}
+        kept = {key: expected.get(key, now) for key in today}
+        expected.clear()
+        expected.update(kept)
+        facts = read_facts(store, rule_faults=[*faults, *running.faults], home=settings.home, rules=kept)
+        return find_causes(facts, now=now, period=RULE_PERIOD, patience=FEED_PATIENCE)
+
+    return look
+
+
+def run_signer(settings: Settings, stop: threading.Event) -> int:
+    """Sign approved warnings with the key that only this process reads; made here at the first start."""
+    from alerts.desk.key import ensure_key
+    from alerts.desk.office import office_of
+    from alerts.desk.signer import serve
+    from data.store.exercise import read_exercise
+
+    store = open_migrated(settings.url)
+    with store.read() as connection:
+        exercise = read_exercise(connection) is not None
+    store.close()
+    office = office_of(settings, exercise=exercise)
+    if ensure_key(settings.home, office, utc_now()):
+        print("The signer has made a key and a certificate of its own.", flush=True)
+    serve(settings.home, office, stop, utc_now)
     return 0
 
 
 def run_everything(settings: Settings) -> int:
-    """Web, engine and dispatch, supervised by this process."""
+    """Web, engine, dispatch and the signer, supervised by this process."""
     from access.first_run import ensure_first_run
     from data.store.exercise import refuse_exercise
     from data.supervise import supervise
@@ -162,7 +177,7 @@ def run_everything(settings: Settings) -> int:
         )
     print(f"Tocsin is starting on {address}", flush=True)
     script = str(ROOT / "app.py")
-    commands = {name: [sys.executable, script, name] for name in ("web", "engine", "dispatch")}
+    commands = {name: [sys.executable, script, name] for name in ("web", "engine", "dispatch", "signer")}
     return supervise(commands, lambda line: print(line, file=sys.stderr, flush=True))
 
 
@@ -190,6 +205,7 @@ def parser() -> argparse.ArgumentParser:
         ("web", "serve the pages only"),
         ("engine", "run schedule, ingest and rules only"),
         ("dispatch", "run the watchdog and deliveries only"),
+        ("signer", "run the signer of warnings only"),
     ):
         commands.add_parser(name, help=text)
     doctor = commands.add_parser("doctor", help="what is missing or wrong, and how to mend it")
@@ -248,6 +264,8 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             return run_engine(settings, _until_stopped())
         case "dispatch":
             return run_dispatch(settings, _until_stopped())
+        case "signer":
+            return run_signer(settings, _until_stopped())
         case "doctor":
             return run_doctor(settings, options.json)
         case "ingest":

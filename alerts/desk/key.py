@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alerts.cap.sign import Signer, load_signer
+from alerts.desk.office import Office
 from data.errors import ConfigError
+from data.store.exercise import MARK
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+BEGINNING, END = datetime(1950, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 YEARS = timedelta(days=3 * 365)
 SKEW = timedelta(hours=1)  # a clock that is a little behind may read what was just signed
 KEY, CERTIFICATE = "key.pem", "certificate.pem"
@@ -23,8 +26,10 @@ def folder_of(home: Path) -> Path:
     return home / "secrets" / "signing"
 
 
-def ensure_key(home: Path, name: str, now: datetime) -> bool:
+def ensure_key(home: Path, office: Office, now: datetime) -> bool:
     """Make a key and a certificate signed by itself where there is neither; True if it did.
+
+    That of an exercise says so in its name, and holds at the time of any scenario.
 
     Raises
     ------
@@ -39,7 +44,7 @@ def ensure_key(home: Path, name: str, now: datetime) -> bool:
         missing = KEY if not there[0] else CERTIFICATE
         raise ConfigError([f"{folder / missing} is missing: put it back, or move the other away for a new key"])
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    signer = new_signer(name, now)
+    signer = new_signer(office.sender_name, now) if not office.exercise else _of_exercise(office)
     _write(folder / CERTIFICATE, certificate_pem(signer.certificate), 0o644)
     _write(folder / KEY, key_pem(signer), 0o600)
     return True
@@ -49,6 +54,10 @@ def load(home: Path) -> Signer:
     """The key as it stands now; ConfigError or WrongKey where it cannot be used."""
     folder = folder_of(home)
     return load_signer(folder / KEY, folder / CERTIFICATE)
+
+
+def _of_exercise(office: Office) -> Signer:
+    return new_signer(f"{MARK} {office.sender_name}", BEGINNING, valid=END - BEGINNING)
 
 
 def new_signer(name: str, now: datetime, *, valid: timedelta = YEARS) -> Signer:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.cap.message import Box
 from alerts.cap.profile import Profile, profiles
+from data.errors import ConfigError
 from data.settings import Settings
 
 UNSET = "tocsin@unset.invalid"  # good enough for exercises; an actual warning needs a sender of the office's own
@@ -34,8 +35,10 @@ class Office:
 
 
 def office_of(settings: Settings, *, exercise: bool = False) -> Office:
-    """The office as it is set up."""
+    """The office as it is set up; ConfigError for a profile that there is not."""
     known = profiles()
+    if faults := [f"cap_profiles: no profile {name!r}" for name in settings.cap_profiles if name not in known]:
+        raise ConfigError(faults)
     return Office(
         sender=settings.sender or UNSET,
         sender_name=settings.sender_name or settings.sender or UNSET,

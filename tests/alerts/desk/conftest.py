@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from access import audit
 from alerts.desk.desk import Desk
 from alerts.desk.issued import Issued
+from alerts.desk.key import new_signer
 from alerts.desk.office import Office
 from alerts.desk.prefill import fresh
 from alerts.desk.read import DeskWarning
@@ -24,7 +25,6 @@ from data.actor import Actor, Reauthentication
 from data.model import Level
 from data.regions import load_regions
 from data.store.engine import Store
-from alerts.desk.key import new_signer
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 OFFICE = Office(

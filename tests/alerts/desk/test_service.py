@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from access.audit import verify
 from alerts.cap.sign import verify as verify_signature
 from alerts.desk.desk import Desk
-from alerts.desk.read import DeskWarning, approval_of, in_force, inbox, one, steps
-from alerts.desk.refusal import Refusal, Stale
-from alerts.desk.service import Approved, Confirmation, discard, draft_new, reject, save, submit
+from alerts.desk.read import DeskWarning, approval_of, in_force, steps
+from alerts.desk.refusal import Refusal
+from alerts.desk.service import Approved, save, submit
 from data.store.engine import Store
-from data.store.tables import approval, audit
+from data.store.tables import audit
 from tests.alerts.desk.conftest import ANNA, BO, CHEN, EVE, NOW, Recorder, Switchable, later, person, text
 
 Submitted = Callable[..., DeskWarning]
