@@ -116,7 +116,30 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     store = open_migrated(settings.url)
     refuse_exercise(store)
     post = Http(allow_hosts=settings.allow_hosts, source="dispatch").post
-    return run(store, settings, post, stop, exercise=False, clock=clock_of(store), watch=_watch(settings, store))
+    chores = (_sign_waiting(settings, store),)
+    watch = _watch(settings, store)
+    return run(store, settings, post, stop, exercise=False, clock=clock_of(store), watch=watch, chores=chores)
+
+
+def _sign_waiting(settings: Settings, store: Store) -> Callable[[datetime], object]:
+    """Try again to sign what was approved while the signer could not."""
+    from access import audit
+    from alerts.desk.desk import Desk
+    from alerts.desk.office import office_of
+    from alerts.desk.signer import SignerClient
+    from alerts.desk.waiting import any_waits, sign_waiting
+    from alerts.routing import router
+    from data.regions import load_regions
+
+    office, signer = office_of(settings), SignerClient(settings.home)
+
+    def work(now: datetime) -> object:
+        if not any_waits(store):
+            return 0
+        desk = Desk(office=office, index=load_regions(settings.base_dir), audit=audit.append)
+        return sign_waiting(store, desk, signer=signer, router=router(settings), now=now)
+
+    return work
 
 
 def _watch(settings: Settings, store: Store) -> Callable[[datetime], dict[str, dict[str, Any]]]:

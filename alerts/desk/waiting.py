@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from alerts.cap.chain import live
@@ -20,6 +21,12 @@ from alerts.desk.signing import Signs, same_message
 from data.errors import ConfigError, WarningError
 from data.store.engine import Store
 from data.store.tables import warning
+
+
+def any_waits(store: Store) -> bool:
+    """Whether something is approved and not signed."""
+    with store.read() as connection:
+        return connection.scalar(sa.select(warning.c.id).where(warning.c.state == "approved").limit(1)) is not None
 
 
 def sign_waiting(store: Store, desk: Desk, *, signer: Signs, router: Router, now: datetime) -> list[Approved]:
