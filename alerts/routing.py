@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from alerts.channels.allowed import allowed
 from alerts.channels.forms import form_of
-from alerts.desk.issued import Issued, Router
+from alerts.desk.issued import Issued
 from alerts.ledger import Queued, put
 from alerts.media.said import Said, said_of
 from alerts.media.texts import LONG, chat, email, page, sms
@@ -35,14 +36,20 @@ from data.store.tables import delivery, warning
 CANCEL_FIRST, NOTICE, STEP = 60, 25, 10  # priorities: a level counts STEP, a cancel overtakes all
 
 
-def router(settings: Settings) -> Router:
-    """The router of an office."""
+def router(settings: Settings, *, exercise: bool = False) -> Routing:
+    """The router of an office, or of its exercise."""
+    return routing_of(settings, codes_above(load_regions(settings.base_dir)), exercise=exercise)
+
+
+def routing_of(settings: Settings, above: Above, *, exercise: bool) -> Routing:
+    """The router that knows regions by `above`."""
+    ways = allowed(settings, exercise).ways
     return Routing(
-        above=codes_above(load_regions(settings.base_dir)),
+        above=above,
         zone=settings.zone,
         office=settings.sender_name or settings.sender,
         page=settings.public_url,
-        forms=lambda channel, address: form_of(settings.channels, channel, address),
+        forms=lambda channel, address: form_of(ways, channel, address),
     )
 
 

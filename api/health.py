@@ -79,7 +79,9 @@ def find_faults(here: Api) -> dict[str, str]:
             connection.execute(probe.update().where(probe.c.topic == "").values(version=0))
         with here.store.read() as connection:
             revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-            beat = connection.execute(sa.select(tables.leader.c.heartbeat_at)).scalar_one_or_none()
+            beat = connection.execute(
+                sa.select(tables.leader.c.heartbeat_at).where(tables.leader.c.name == "engine")
+            ).scalar()
     except sa.exc.SQLAlchemyError as error:
         return faults | {"database": type(error).__name__}
     if revision != _head():

@@ -1,0 +1,130 @@
+"""A channel's way through the queue: so many at once, so many a second, and none waits for another channel."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from alerts.channels.allowed import ALL_STATUSES
+from alerts.channels.channel import Channel
+from alerts.ledger import NO_LINKS, Links, Outcome, Task, attempt, claim, finish
+from data.clock import Clock
+from data.store.engine import Store
+from data.ways_out import Pace
+
+log = logging.getLogger("tocsin.dispatch")
+
+GATHER_S = 0.02  # answers of so long are written together
+IDLE_S = 1.0
+
+
+class Rate:
+    """A bucket that fills with `per_second` and holds a second's worth."""
+
+    def __init__(self, per_second: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._held = max(per_second or 0.0, 1.0)
+        self._at = clock()
+
+    def take(self, wanted: int) -> int:
+        """How many of `wanted` may go now; those are taken."""
+        if self._per_second is None:
+            return wanted
+        now = self._clock()
+        self._held = min(max(self._per_second, 1.0), self._held + (now - self._at) * self._per_second)
+        self._at = now
+        taken = min(wanted, int(self._held))
+        self._held -= taken
+        return taken
+
+    def give(self, unused: int) -> None:
+        """Put back what was taken and not needed."""
+        self._held += unused
+
+
+class Lane:
+    """The thread of one channel: claims what is due, sends on a few threads, writes what came of it.
+
+    A row is claimed only when a thread is about to be free, so that a lease never runs out in a queue of ours.
+    """
+
+    def __init__(
+        self, store: Store, key: str, channel: Channel | None, worker: str, *, clock: Clock, pace: Pace,
+        links: Links = NO_LINKS, statuses: frozenset[str] = ALL_STATUSES,
+    ) -> None:  # fmt: skip
+        self.key = key
+        self._store = store
+        self._channel = channel
+        self._worker = worker
+        self._clock = clock
+        self._links = links
+        self._statuses = statuses
+        self._at_once = pace.at_once or (channel.spec.at_once if channel is not None else 1)
+        self._rate = Rate(pace.per_second)
+        self._due = threading.Event()
+
+    def wake(self) -> None:
+        """Something is due."""
+        self._due.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until told to stop, and end what is under way."""
+        flying: set[Future[Outcome]] = set()
+        with ThreadPoolExecutor(self._at_once, thread_name_prefix=f"send-{self.key}") as pool:
+            while not stop.is_set() or flying:
+                try:
+                    flying = self._round(pool, flying, stop)
+                except SQLAlchemyError:  # leases bring back what was under way
+                    log.exception("the store does not answer")
+                    stop.wait(IDLE_S)
+
+    def _round(
+        self, pool: ThreadPoolExecutor, flying: set[Future[Outcome]], stop: threading.Event
+    ) -> set[Future[Outcome]]:
+        if not stop.is_set() and self._due.is_set():
+            flying |= {pool.submit(self._attempt, task) for task in self._claim(self._at_once - len(flying))}
+        if not flying:
+            if self._due.is_set():  # the rate is used up
+                stop.wait(GATHER_S)
+            else:
+                self._due.wait(IDLE_S)
+            return flying
+        done, _ = wait(flying, timeout=IDLE_S / 4, return_when=FIRST_COMPLETED)
+        if not done:
+            return flying
+        time.sleep(GATHER_S)
+        done = {future for future in flying if future.done()}
+        finish(self._store, self._worker, [future.result() for future in done])
+        return flying - done
+
+    def _claim(self, room: int) -> list[Task]:
+        allowed = self._rate.take(room) if room > 0 else 0
+        if not allowed:
+            return []
+        self._due.clear()  # before the look: what comes in later sets it again
+        tasks = claim(
+            self._store, self._worker, allowed, now=self._clock(), channel=self.key, links=self._links
+        )  # fmt: skip
+        if len(tasks) == allowed:
+            self._due.set()
+        self._rate.give(allowed - len(tasks))
+        return tasks
+
+    def _attempt(self, task: Task) -> Outcome:
+        now: datetime = self._clock()
+        if task.message.about and task.message.status not in self._statuses:
+            return Outcome(task=task, state="failed", at=now, error=f"nothing {task.message.status} leaves from here")
+        try:
+            return attempt(self._channel, task, now=now)
+        except Exception as error:  # one message that a channel trips over must not stop the others
+            log.exception("delivery %d", task.id)
+            return Outcome(
+                task=task, state="failed", at=now, error=f"{task.channel}: {type(error).__name__}: {error}"
+            )
