@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from flask_security.datastore import UserDatastore
 from sqlalchemy.engine import Connection
 
-from access.matrix import ROLES
-from access.people import Account, Role
+from access import session_rows
+from access.matrix import ROLES, SCREENS
+from access.people import Account
 from data.errors import ConfigError
-from data.store.engine import Store
-from data.store.tables import role, user, user_role
+from data.store.tables import role, user, user_role, user_scope
 
 _EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f\"'(),:;<>\[\\\]]+@[^\s@\x00-\x1f\x7f\"'(),:;<>\[\\\]]+")
-
-
-class Accounts(UserDatastore):  # type: ignore[misc]
-    """The part of a datastore that Flask-Security needs to load a session's account."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(Account, Role)
-        self.store = store
-
-    def find_user(self, case_insensitive: bool = False, **criteria: Any) -> Account | None:
-        """The account whose column has a value; one criterion."""
-        ((column, value),) = criteria.items()
-        with self.store.read() as connection:
-            column = "handle" if column == "fs_uniquifier" else column
-            return find(connection, **{column: normal_email(value) if column == "email" else value})
-
-    def find_role(self, name: str) -> Role | None:
-        return Role(name) if name in ROLES else None
+_SCOPE = re.compile(r"[A-Za-z0-9._-]{1,80}")
 
 
 def normal_email(text: str) -> str:
@@ -62,9 +46,9 @@ def exists_any(connection: Connection) -> bool:
 
 
 def create(
-    connection: Connection, *, email: str, name: str, password_hash: str, roles: Iterable[str], at: datetime
+    connection: Connection, *, email: str, name: str, password_hash: str | None, roles: Iterable[str], at: datetime
 ) -> Account:
-    """A new active account.
+    """A new active account; without a password nobody signs in to it until its invitation is used.
 
     Raises
     ------
@@ -95,25 +79,41 @@ def set_roles(connection: Connection, account: Account, roles: Iterable[str]) ->
     _grant(connection, account.id, wanted)
 
 
-def set_active(connection: Connection, account: Account, active: bool) -> None:
+def set_scope(connection: Connection, account: Account, *, regions: Iterable[str], hazards: Iterable[str]) -> None:
+    """Limit the roles of an account to regions, with all below them, and hazards; none is everywhere, or all.
+
+    Raises
+    ------
+    ConfigError
+        For what cannot be a region's code or a hazard. Whether a region is known is asked where regions are known.
+    """
+    wanted = {"region": sorted(set(regions)), "hazard": sorted(set(hazards))}
+    odd = [value for values in wanted.values() for value in values if not _SCOPE.fullmatch(value)]
+    if odd:
+        raise ConfigError([f"not the code of a region or hazard: {value!r}" for value in odd])
+    connection.execute(user_scope.delete().where(user_scope.c.user_id == account.id))
+    rows = [
+        {"user_id": account.id, "kind": kind, "value": value} for kind, values in wanted.items() for value in values
+    ]
+    if rows:
+        connection.execute(user_scope.insert(), rows)
+
+
+def set_active(connection: Connection, account: Account, active: bool, *, at: datetime, by: str) -> None:
     """Switch an account on or off; either way its sessions end."""
-    _update(connection, account, active=active, handle=secrets.token_hex(32))
+    _update(connection, account, active=active)
+    session_rows.end_all(connection, account.id, at=at, by=by)
 
 
-def set_password(connection: Connection, account: Account, password_hash: str) -> None:
+def set_password(connection: Connection, account: Account, password_hash: str, *, at: datetime, by: str) -> None:
     """Store a new password; the sessions that the old one opened end."""
-    _update(connection, account, password=password_hash, handle=secrets.token_hex(32))
+    _update(connection, account, password=password_hash)
+    session_rows.end_all(connection, account.id, at=at, by=by)
 
 
-def end_sessions(connection: Connection, account: Account) -> None:
-    """Make every cookie of an account worthless, also a stolen one."""
-    _update(connection, account, handle=secrets.token_hex(32))
-
-
-def has_session(connection: Connection, uniquifier: str) -> bool:
-    """Whether cookies with this key belong to an active account: asked often, so it is one small query."""
-    same = sa.and_(user.c.handle == uniquifier, user.c.active)
-    return connection.execute(sa.select(user.c.id).where(same)).first() is not None
+def set_name(connection: Connection, account: Account, name: str) -> None:
+    """How a person is called."""
+    _update(connection, account, name=_one_line(name)[:200])
 
 
 def note_login(connection: Connection, account: Account, at: datetime) -> None:
@@ -130,6 +130,8 @@ def _checked(roles: Iterable[str]) -> list[str]:
     unknown = [name for name in wanted if name not in ROLES]
     if unknown or not wanted:
         raise ConfigError([f"roles are {', '.join(ROLES)}; not {', '.join(unknown) or 'none'}"])
+    if SCREENS & set(wanted) and len(wanted) > 1:
+        raise ConfigError(["a wall display has the role wall and no other: it stays signed in for weeks"])
     return wanted
 
 
@@ -144,19 +146,31 @@ def _grant(connection: Connection, identity: int, roles: Iterable[str]) -> None:
 
 
 def _select(connection: Connection, condition: sa.ColumnElement[bool]) -> list[Account]:
-    granted = user.outerjoin(user_role, user_role.c.user_id == user.c.id)
-    joined = granted.outerjoin(role, role.c.id == user_role.c.role_id)
-    query = sa.select(user, role.c.name.label("role")).select_from(joined).where(condition).order_by(user.c.email)
-    accounts: dict[int, Account] = {}
-    for row in connection.execute(query):
-        account = accounts.get(row.id) or Account(
-            id=row.id, email=row.email, name=row.name, password=row.password, active=row.active,
-            fs_uniquifier=row.handle, locale=row.locale, last_login_at=row.last_login_at, roles=[],
-        )  # fmt: skip
-        accounts[row.id] = account
-        if row.role is not None:
-            account.roles.append(Role(row.role))
-    return list(accounts.values())
+    rows = connection.execute(sa.select(user).where(condition).order_by(user.c.email)).all()
+    chosen = user.c.id.in_(sa.select(user.c.id).where(condition))
+    granted = user_role.join(role, role.c.id == user_role.c.role_id).join(user, user.c.id == user_role.c.user_id)
+    roles: dict[int, set[str]] = defaultdict(set)
+    for held in connection.execute(sa.select(user_role.c.user_id, role.c.name).select_from(granted).where(chosen)):
+        roles[held.user_id].add(held.name)
+    scopes: dict[tuple[int, str], list[str]] = defaultdict(list)
+    limited = user_scope.join(user, user.c.id == user_scope.c.user_id)
+    query = sa.select(user_scope).select_from(limited).where(chosen).order_by(user_scope.c.value)
+    for limit in connection.execute(query):
+        scopes[limit.user_id, limit.kind].append(limit.value)
+    return [
+        replace(
+            _account(row), roles=frozenset(roles[row.id]), regions=tuple(scopes[row.id, "region"]),
+            hazards=tuple(scopes[row.id, "hazard"]),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _account(row: Any) -> Account:
+    return Account(
+        id=row.id, email=row.email, name=row.name, password=row.password, active=row.active, handle=row.handle,
+        locale=row.locale, created_at=row.created_at, last_login_at=row.last_login_at,
+    )  # fmt: skip
 
 
 def _one_line(text: str) -> str:

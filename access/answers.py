@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -13,6 +14,8 @@ from access.people import access, csrf_token, current
 from access.words import words
 from data.text import LOCALES, pick_locale
 
+UNTIL_LATER = "Too many wrong attempts. Please wait a few minutes."
+TOO_OLD = "The page was open for too long. Please try again."
 CODES = {401: "not_signed_in", 403: "forbidden", 404: "not_found", 415: "not_json"}
 MACHINE_PATHS = ("/api/", "/t/", "/_", "/assets/")
 
@@ -37,7 +40,7 @@ def ask_to_sign_in() -> AnyResponse:
 def deny(status: int, reason: str) -> Response:
     """A refusal as JSON, or as a small page for a person."""
     if not wants_page():
-        return make_response(jsonify(error=CODES.get(status, "refused"), message=reason), status)
+        return make_response(jsonify(error=CODES.get(status, "refused"), message=page_values()["t"](reason)), status)
     return make_response(render_template("access/message.html", **page_values(reason=reason)), status)
 
 
@@ -46,7 +49,7 @@ def safe_next(target: str) -> str:
     if not target.startswith("/") or target.startswith("//") or "\\" in target or not target.isprintable():
         return "/"
     parts = urlsplit(target)
-    back = target.startswith(("/login", "/logout", "/first-run", "/_dash"))
+    back = target.startswith(("/login", "/logout", "/first-run", "/invitation", "/reauth", "/oidc", "/_dash"))
     return "/" if parts.scheme or parts.netloc or back or len(target) > 2000 else target
 
 
@@ -57,6 +60,7 @@ def page_values(**values: Any) -> dict[str, Any]:
     locale = pick_locale(wished, request.headers.get("Accept-Language", ""), parts.settings.locale)
     return {
         "t": words(locale), "locale": locale, "locales": LOCALES, "person": person, "csrf": csrf_token(),
+        "at": lambda moment: moment.astimezone(parts.settings.zone).strftime("%Y-%m-%d %H:%M %z"),
         "next": safe_next(request.values.get("next", "")), **values,
     }  # fmt: skip
 
@@ -69,3 +73,10 @@ def form_page(template: str, status: int, *faults: str, **values: Any) -> Respon
     return make_response(
         render_template(f"access/{template}", **page_values(faults=faults, typed=typed, **values)), status
     )
+
+
+def later(page: Callable[[str], AnyResponse], wait_s: int) -> AnyResponse:
+    """The page that says that too many attempts were wrong, with the time after which one is heard again."""
+    response = page(UNTIL_LATER)
+    response.headers["Retry-After"] = str(wait_s)
+    return response

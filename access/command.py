@@ -94,9 +94,9 @@ def _change(store: Store, options: argparse.Namespace, settings: Settings, now: 
                 detail["roles"] = sorted(set(options.roles))
                 accounts.set_roles(connection, account, options.roles)
             case "disable" | "enable":
-                accounts.set_active(connection, account, options.action == "enable")
+                accounts.set_active(connection, account, options.action == "enable", at=now, by=ACTOR)
             case "password":
-                accounts.set_password(connection, account, hashed)
+                accounts.set_password(connection, account, hashed, at=now, by=ACTOR)
         _note(connection, f"user.{options.action}", account, now, **detail)
         changed = accounts.find(connection, id=account.id)
     assert changed is not None
@@ -122,7 +122,7 @@ def _password(options: argparse.Namespace, settings: Settings, *, name: str = ""
 
 def _facts(account: Account) -> dict[str, Any]:
     last = iso(account.last_login_at) if account.last_login_at else None
-    roles = sorted(role.name for role in account.roles)
+    roles = sorted(account.roles)
     return {
         "email": account.email, "name": account.name, "active": account.active, "roles": roles, "last_login_at": last,
     }  # fmt: skip

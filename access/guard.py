@@ -12,12 +12,11 @@ import hmac
 import logging
 from typing import Any
 
-from flask import Flask, Response, abort, request, session
+from flask import Flask, Response, abort, g, request, session
 from werkzeug.wrappers import Response as AnyResponse
 
-from access import audit, headers, sessions
+from access import audit, factor_forms, forms, headers, reauth, second_step, sessions
 from access.answers import ask_to_sign_in, deny
-from access.forms import blueprint
 from access.keys import read_keys
 from access.labels import action_of_callback, action_of_rule, needs
 from access.matrix import CALLBACK_RULE, PUBLIC_RULES, TOKEN_RULES
@@ -26,6 +25,7 @@ from data.clock import Clock, utc_now
 from data.errors import ConfigError
 from data.settings import Settings
 from data.store.engine import Store
+from data.store.exercise import ExerciseClock, clock_of
 
 __all__ = ["CSRF_HEADER", "csrf_cookie_name", "install_guard", "needs", "require"]
 
@@ -52,9 +52,11 @@ def install_guard(server: Flask, dash_app: Any, store: Store, settings: Settings
     """
     _check_dash(dash_app, settings)
     keys = read_keys(settings.home)
-    server.extensions[EXTENSION] = Access(store, settings, clock, keys)
-    sessions.configure(server, store, settings, keys)
-    server.register_blueprint(blueprint)
+    exercise = isinstance(clock_of(store), ExerciseClock)
+    server.extensions[EXTENSION] = Access(store, settings, clock, keys, exercise)
+    sessions.configure(server, settings, keys)
+    for pages in (forms, second_step, factor_forms, reauth):
+        server.register_blueprint(pages.blueprint)
     hashes = headers.script_hashes(dash_app)
 
     def guard() -> AnyResponse | None:
@@ -90,6 +92,7 @@ def _check_dash(dash_app: Any, settings: Settings) -> None:
 
 def _decide(server: Flask, dash_app: Any) -> AnyResponse | None:
     """None to let a request through, or the refusal."""
+    g.person = sessions.load()
     foreign = _foreign()
     if foreign is not None:
         return deny(403, foreign)
@@ -98,12 +101,9 @@ def _decide(server: Flask, dash_app: Any) -> AnyResponse | None:
         return None
     if rule in TOKEN_RULES and "Authorization" in request.headers:
         return _decide_token()
-    now = access().clock()
-    sessions.expire(now)
     person = current()
     if not person.signed_in:
         return ask_to_sign_in()
-    sessions.touch(now)
     if request.url_rule is None:
         return None  # no such route or method: Flask answers 404 or 405
     endpoint = request.url_rule.endpoint
@@ -190,6 +190,6 @@ def _note_denied(person: Person, action: str, subject: str) -> None:
 def _give_csrf_cookie(response: Response, settings: Settings) -> None:
     """Let our scripts read the token of a session that is signed in; it is worth nothing without the session."""
     token, name = session.get("csrf"), csrf_cookie_name(settings)
-    if "_user_id" not in session or response.cache_control.immutable or request.cookies.get(name) == token:
+    if not current().signed_in or response.cache_control.immutable or request.cookies.get(name) == token:
         return
     response.set_cookie(name, str(token), secure=settings.behind_tls, samesite="Strict", path="/")

@@ -9,18 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-ROLES = ("viewer", "duty", "planner", "author", "approver", "admin")
+ROLES = ("viewer", "duty", "planner", "author", "approver", "admin", "wall")
 
-EVERYONE = frozenset(ROLES)
+# Roles that sleep in a session until a second factor was shown in it.
+TWICE_PROVED = frozenset({"approver", "admin"})
+
+SCREENS = frozenset({"wall"})  # a display on the wall, which nobody sits at: it sees Watch and changes nothing
+EVERYONE = frozenset(ROLES) - SCREENS
 STAFF = EVERYONE - {"viewer"}
 DUTY = frozenset({"duty", "admin"})
 ADMIN = frozenset({"admin"})
 
 ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "app.load": EVERYONE,  # scripts, styles and the empty shell
-        "account.self": EVERYONE,  # one's own password, signing out
-        "watch.view": EVERYONE,
+        "app.load": EVERYONE | SCREENS,  # scripts, styles and the empty shell
+        "account.leave": EVERYONE | SCREENS,  # signing out
+        "account.self": EVERYONE,  # one's own password, second factors and sessions
+        "watch.view": EVERYONE | SCREENS,
         "plan.view": STAFF,  # heavy questions and exports: not for accounts that only look
         "about.view": EVERYONE,
         "feeds.view": EVERYONE,
@@ -47,8 +52,23 @@ ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 
-# Served to anyone, by route rule. The stylesheet is the login page's own.
-PUBLIC_RULES = frozenset({"/login", "/login.css", "/first-run/<token>", "/healthz", "/readyz"})
+# The public face: what is in force, for everybody, and subscriptions that name nobody. It has no session at all.
+PUBLIC_FACE = frozenset(
+    {
+        "/public", "/public/w/<identifier>", "/public/history", "/public/follow", "/public/check",
+        "/public/assets/<name>", "/public/file/<sha256>", "/public/sw.js", "/public/manifest.webmanifest",
+        "/public/cap/<identifier>.xml", "/public/feed.atom", "/public/feed.rss", "/public/warnings.json",
+        "/public/warnings.geojson", "/public/warnings.ics", "/public/push", "/public/push/end", "/public/push/key",
+    }
+)  # fmt: skip
+
+# Served to anyone, by route rule. Style and script are those of the sign-in pages.
+PUBLIC_RULES = frozenset(
+    {
+        "/login", "/login.css", "/access.js", "/login/second", "/login/second/options.json",
+        "/login/second/key.json", "/first-run/<token>", "/invitation/<token>", "/healthz", "/readyz",
+    }
+) | PUBLIC_FACE  # fmt: skip
 
 # Where a program may come with `Authorization: Bearer` and the token of `secrets/metrics_token` instead of a session.
 TOKEN_RULES = frozenset({"/metrics"})

@@ -41,7 +41,7 @@ def common() -> frozenset[str]:
 
 
 def hash_password(password: str, salt: str) -> str:
-    """The form in which a password is stored; Flask-Security reads it too."""
+    """The form in which a password is stored."""
     with LANES:
         return HASHER.hash(_mixed(password, salt))
 

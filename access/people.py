@@ -1,4 +1,4 @@
-"""People as pages see them, accounts as the session library sees them."""
+"""People as pages see them, accounts as the store keeps them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
-from flask import current_app, session
-from flask_security import RoleMixin, UserMixin, current_user
+from flask import current_app, g, session
 
 from access.keys import Keys
-from access.matrix import may
+from access.matrix import TWICE_PROVED, may
 from data.actor import Actor, Reauthentication
 from data.clock import Clock
 from data.settings import Settings
@@ -31,6 +30,9 @@ class Person:
     regions: tuple[str, ...] = ()
     hazards: tuple[str, ...] = ()
     proved: Reauthentication | None = None  # in this session, while it is fresh
+    asleep: frozenset[str] = frozenset()  # roles of the account that need a second factor in this session
+    session_id: int = 0
+    second_factor: bool = False  # was shown in this session
 
     @property
     def signed_in(self) -> bool:
@@ -45,32 +47,36 @@ class Person:
         return Actor(self.id, self.email, self.name, self.roles, self.regions, self.hazards, self.proved)
 
 
-@dataclass(eq=False)
-class Role(RoleMixin):  # type: ignore[misc]
-    """A role as Flask-Security wants it."""
-
-    name: str
-    permissions: None = None
-
-    __hash__ = RoleMixin.__hash__
-
-
-@dataclass(eq=False, kw_only=True)
-class Account(UserMixin):  # type: ignore[misc]
-    """A row of the user table with its roles; `fs_uniquifier` is what a session cookie carries."""
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A row of the user table with its roles and their limits."""
 
     id: int
     email: str
     name: str
     password: str | None = field(repr=False)
     active: bool
-    fs_uniquifier: str = field(default="", repr=False)  # Flask-Security looks for it on the class
+    handle: str
     locale: str
-    last_login_at: datetime | None  # type: ignore[assignment]
-    roles: list[Role]  # type: ignore[assignment]
+    created_at: datetime
+    last_login_at: datetime | None
+    roles: frozenset[str] = frozenset()
+    regions: tuple[str, ...] = ()
+    hazards: tuple[str, ...] = ()
 
-    def person(self) -> Person:
-        return Person(self.id, self.email, self.name, frozenset(role.name for role in self.roles), self.locale)
+    @property
+    def must_prove_twice(self) -> bool:
+        """Whether a role of this account is worth nothing without a second factor."""
+        return bool(self.roles & TWICE_PROVED)
+
+    def person(self, *, second_factor: bool, proved: Reauthentication | None = None, session_id: int = 0) -> Person:
+        """Who this is in a session: without a second factor the roles that need one sleep, and only look."""
+        asleep = frozenset() if second_factor else self.roles & TWICE_PROVED
+        roles = (self.roles - asleep) | ({"viewer"} if asleep else frozenset())
+        return Person(
+            id=self.id, email=self.email, name=self.name, roles=roles, locale=self.locale, regions=self.regions,
+            hazards=self.hazards, proved=proved, asleep=asleep, session_id=session_id, second_factor=second_factor,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ class Access:
     settings: Settings
     clock: Clock
     keys: Keys
+    exercise: bool = False  # nothing real is signed there, so no role sleeps for want of a second factor
     denials: dict[tuple[int, str, str], float] = field(default_factory=dict)  # when each was last written down
 
 
@@ -90,10 +97,13 @@ def access() -> Access:
 
 
 def current() -> Person:
-    """Whoever makes the present request; nobody without a session."""
-    return current_user.person() if isinstance(current_user._get_current_object(), Account) else Person()
+    """Whoever makes the present request, as the guard found out at its beginning; nobody without a session."""
+    return cast(Person, g.get("person", NOBODY))
 
 
 def csrf_token() -> str:
     """The token that a form of ours carries in its field `csrf_token`."""
     return str(session.get("csrf", ""))
+
+
+NOBODY = Person()

@@ -1,38 +1,36 @@
-"""Sessions: a signed cookie with the account's present key, an end after idling, and an end in any case.
+"""Sessions: an opaque token in a signed cookie, a row in the store, an end after idling, and an end in any case.
 
-The cookie holds `_user_id` (the account's `fs_uniquifier`, renewed at sign-out, switch-off and password change, which
-makes every older cookie worthless), the CSRF token, and when the session began and was last used. Any request of an
-open page counts as use: a duty room's Watch page stays signed in up to the absolute limit.
+The cookie holds the token and the CSRF token; everything that counts stands in the row (`access.session_rows`), so
+that a session ends for good wherever it is ended from. Any request of an open page is use: a duty room's Watch page
+stays signed in up to the absolute limit.
 """
 
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
-from flask import Flask, session
-from flask_login import login_user as flask_login_user
-from flask_security import Security
+import sqlalchemy as sa
+from flask import Flask, g, request, session
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from access import accounts
+from access import accounts, session_rows
 from access.headers import Sessions
 from access.keys import Keys
-from access.people import Account, access
+from access.people import NOBODY, Account, Person, access, current
+from data.actor import PROOF_HOLDS, Reauthentication
 from data.settings import Settings
-from data.store.engine import Store
 
-IDLE = timedelta(minutes=30)
-ABSOLUTE = timedelta(hours=12)
-TOUCH_EVERY_S = 60  # a busy page gets a new cookie this often, not with each answer
 LARGEST_REQUEST = 1 << 20
 LARGEST_UPLOAD = 8 << 20  # by staff, through a page: two files of 2 MB as base64, and the text beside them
 
+log = logging.getLogger("tocsin.access")
 
-def configure(server: Flask, store: Store, settings: Settings, keys: Keys) -> None:
-    """Sessions, accounts and the trusted proxies of a server."""
+
+def configure(server: Flask, settings: Settings, keys: Keys) -> None:
+    """Sessions and the trusted proxies of a server."""
     server.config.update(
         SECRET_KEY=keys.session,
         SESSION_COOKIE_NAME="__Host-session" if settings.behind_tls else f"tocsin_session_{settings.port}",
@@ -40,40 +38,64 @@ def configure(server: Flask, store: Store, settings: Settings, keys: Keys) -> No
         SESSION_COOKIE_SECURE=settings.behind_tls,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_PATH="/",
-        SESSION_PROTECTION=None,
-        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 - the name of the scheme
-        SECURITY_PASSWORD_SALT=keys.password_salt,
-        SECURITY_CLI_USERS_NAME=None,
-        SECURITY_CLI_ROLES_NAME=None,
     )
     if server.config.get("MAX_CONTENT_LENGTH") is None:
         server.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST
     server.session_interface = Sessions()
-    security = Security(server, accounts.Accounts(store), register_blueprint=False)
-    security.login_manager.request_loader(lambda _request: None)  # no tokens in headers, addresses or bodies
-    server.before_request_funcs[None].remove(security.principal._on_before_request)  # the guard decides, once
     if settings.proxy_hops:
         hops = settings.proxy_hops
         server.wsgi_app = ProxyFix(server.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
 
 
-def begin(account: Account, now: datetime) -> None:
+def begin(account: Account, proved: Reauthentication, *, second_factor: bool) -> None:
     """A new session for an account that has proved itself; nothing of the old one is kept."""
+    parts, before = access(), current()
+    with parts.store.write() as connection:
+        if before.session_id:
+            session_rows.end(connection, before.id, before.session_id, at=proved.at, by="a new sign-in")
+        token = session_rows.begin(
+            connection, account.id, proved=proved, second_factor=second_factor, where_from=_where_from()
+        )  # fmt: skip
     session.clear()
-    flask_login_user(account, remember=False, force=True)
-    session.update(csrf=secrets.token_urlsafe(32), began=int(now.timestamp()), seen=int(now.timestamp()))
+    session.update(token=token, csrf=secrets.token_urlsafe(32))
+    g.person = load()
 
 
-def expire(now: datetime) -> None:
-    """Forget a session that idled too long, or lasts too long."""
-    if "_user_id" in session and not _in_time(now):
-        session.clear()
+def step_up(proved: Reauthentication) -> None:
+    """The same person has proved again who it is: a new token, and roles that were asleep may wake."""
+    parts, person, now = access(), current(), proved.at
+    with parts.store.write() as connection:
+        found = session_rows.find(connection, str(session.get("token", "")), now)
+        assert found is not None  # the guard has just let this request through by it
+        session_rows.end(connection, person.id, found.id, at=now, by=session_rows.RENEWED)
+        session["token"] = session_rows.begin(
+            connection, person.id, proved=proved, second_factor=found.second_factor or proved.second_factor,
+            began_at=found.began_at, where_from=_where_from(),
+        )  # fmt: skip
+    g.person = load()
 
 
-def touch(now: datetime) -> None:
-    """Note that the session is in use."""
-    if now.timestamp() - session["seen"] >= TOUCH_EVERY_S:
-        session["seen"] = int(now.timestamp())
+def load() -> Person:
+    """Whoever the cookie of this request belongs to. What came too late is ended, so no clock brings it back."""
+    token = session.get("token")
+    if not isinstance(token, str):
+        return NOBODY
+    parts, now = access(), access().clock()
+    with parts.store.read() as connection:
+        found = session_rows.find(connection, token, now)
+        if found is None:
+            return NOBODY
+        account = accounts.find(connection, id=found.user_id)
+        in_time = session_rows.in_time(connection, found, now, parts.settings.wall_session)
+    if account is None or not in_time:
+        with parts.store.write() as connection:
+            session_rows.end(connection, found.user_id, found.id, at=now, by="its time was over")
+        return NOBODY
+    fresh = found.proved if now - found.proved.at < PROOF_HOLDS else None
+    if now - found.seen_at >= session_rows.TOUCH_EVERY:
+        _touch(found.id)
+    twice = found.second_factor or parts.exercise
+    return account.person(second_factor=twice, proved=fresh, session_id=found.id)
 
 
 def matches_csrf(token: str) -> bool:
@@ -84,20 +106,23 @@ def matches_csrf(token: str) -> bool:
 
 def watch() -> Callable[[], bool]:
     """For an answer that stays open: a function that says whether the session that asked for it still stands."""
-    parts, key, began = access(), str(session.get("_user_id", "")), session.get("began", 0)
+    parts, asked_by = access(), current().session_id
 
     def stands() -> bool:
-        if parts.clock().timestamp() - began >= ABSOLUTE.total_seconds():
-            return False
         with parts.store.read() as connection:
-            return accounts.has_session(connection, key)
+            return session_rows.stands(connection, asked_by, parts.clock(), parts.settings.wall_session)
 
     return stands
 
 
-def _in_time(now: datetime) -> bool:
-    began, seen = session.get("began"), session.get("seen")
-    if not isinstance(began, int) or not isinstance(seen, int):
-        return False
-    at = now.timestamp()
-    return at - began < ABSOLUTE.total_seconds() and at - seen < IDLE.total_seconds()
+def _touch(session_id: int) -> None:
+    """A store that cannot be written (a full disk) still shows what is in it; the session then ends as if unused."""
+    try:
+        with access().store.write() as connection:
+            session_rows.touch(connection, session_id, access().clock())
+    except sa.exc.OperationalError as error:
+        log.warning("the use of a session is not noted: %s", error.orig)
+
+
+def _where_from() -> tuple[str, str]:
+    return request.remote_addr or "", request.headers.get("User-Agent", "")

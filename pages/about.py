@@ -22,7 +22,7 @@ SOFTWARE = (
     ("PMTiles", "BSD-3-Clause"),
     ("tippecanoe", "BSD-2-Clause"),
     ("SQLAlchemy and Alembic", "MIT"),
-    ("Flask, Flask-Security-Too and gunicorn", "BSD-3-Clause, MIT"),
+    ("Flask, Authlib, joserfc, py_webauthn and gunicorn", "BSD-3-Clause, MIT"),
     ("APScheduler", "MIT"),
     (
         "GDAL through pyogrio and rasterio, GEOS through Shapely, PROJ through pyproj",

@@ -31,14 +31,14 @@ def test_first_administrator(store: Store, settings: Any, clock: Any) -> None:
     assert token is not None and len(token) >= 43
     browser = web.anonymous()
     answer = _fill(browser, token)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/account/factors?next=/")
     assert browser.get("/").status_code == 200
     with store.read() as connection:
         account = accounts.find(connection, email=ADMIN)
         stored = connection.execute(sa.select(table)).one()
         assert audit.verify(connection) is None
     assert account is not None
-    assert account.person().roles == {"admin", "duty", "viewer"}
+    assert account.roles == {"admin", "duty", "viewer"}
     assert account.name == "Li Wei"
     assert token not in str(stored)
     assert stored.used_at == clock()

@@ -202,7 +202,7 @@ def test_page_callback_works_before_dash_has_registered_it(web: Web) -> None:
 @pytest.mark.parametrize(
     ("path", "action"),
     [("/", "app.load"), ("/_dash-layout", "app.load"), ("/_dash-dependencies", "app.load"), ("/a/page", "app.load"),
-     ("/api/plain", "watch.view"), ("/account", "account.self"), ("/logout", "account.self")],
+     ("/api/plain", "watch.view"), ("/account", "account.self"), ("/logout", "account.leave")],
 )  # fmt: skip
 def test_route_for_each_role(web: Web, role: str, path: str, action: str) -> None:
     expected = 200 if role in matrix.ACTIONS[action] else 403

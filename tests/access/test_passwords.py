@@ -81,6 +81,7 @@ def test_keys_are_made_once_and_private(home: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
         "session_key": 0o600,
+        "factor_key": 0o600,
         "metrics_token": 0o600,
         "password_salt": 0o600,
     }
