@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from alerts.media.map_picture import area_of as drawn_area
 from alerts.published import Published
+from api.public.card import SHAPES
 from api.search import Places, load_places
 from data.model import Level
 from data.regions import RegionIndex
@@ -23,7 +24,8 @@ LARGEST = 36_000  # characters; coarser until it fits
 MOST_BACKDROP = 160
 MOST_REGIONS = 400
 MOST_PLACES = 7
-APART = (110.0, 30.0)  # between the names of two places
+SHEET = shapely.box(0, 0, WIDTH, HEIGHT)
+LETTER = 11.0  # width of a letter of a name; Chinese ones are nearly twice as wide
 KINDS = (  # the width [degrees] down to which each kind of border helps
     (25.0, ("country",)),
     (5.0, ("cn-province", "us-state", "country")),
@@ -70,7 +72,7 @@ def drawing(found: Sequence[Published], index: RegionIndex, locale: str, title: 
     names = _names(load_places(index.base_dir), frame, locale)
     return (
         f'<svg class="map" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title, quote=True)}">'
-        f'<path class="land" d="{land}"/>{warned}{names}</svg>'
+        f'<path class="land" d="{land}"/>{warned}{names}{_marks(areas, frame)}</svg>'
     )
 
 
@@ -130,6 +132,17 @@ def _ring(coords: Iterable[tuple[float, ...]]) -> str:
     return f"M{points[0][0]} {points[0][1]}l{written.strip()}z" if written else ""
 
 
+def _marks(areas: Iterable[tuple[Level, shapely.Geometry]], frame: Frame) -> str:
+    """The shape of each area's level inside it, so that the map reads without colour."""
+    drawn = []
+    for level, area in areas:
+        x, y = frame.on_paper(shapely.get_coordinates(shapely.point_on_surface(area)))[0].tolist()
+        if level.key in SHAPES:
+            drawn.append(f'<path class="mark level-{level.key}" d="{SHAPES[level.key]}" '
+                         f'transform="translate({x - 12:.0f} {y - 12:.0f})"/>')  # fmt: skip
+    return "".join(drawn)
+
+
 def _names(places: Places | None, frame: Frame, locale: str) -> str:
     """The largest places, as far as their names have room."""
     if places is None:
@@ -139,25 +152,21 @@ def _names(places: Places | None, frame: Frame, locale: str) -> str:
     rows = np.flatnonzero(inside & np.isfinite(places.population))
     rows = rows[np.argsort(-places.population[rows], kind="stable")][:200]
     at = frame.on_paper(np.column_stack([places.lon[rows], places.lat[rows]]))
-    taken: list[tuple[float, float]] = []
+    taken: list[shapely.Geometry] = []
     drawn: list[str] = []
     for row, (x, y) in zip(rows.tolist(), at.tolist(), strict=True):
+        name = (places.name_zh[row] if locale == "zh" else "") or places.name[row]
+        left = x > WIDTH * 0.7
+        long = sum(LETTER if letter.isascii() else LETTER * 1.8 for letter in name) + 12
+        room = shapely.box(x - long if left else x - 6, y - 15, x + 6 if left else x + long, y + 15)
         if len(drawn) == MOST_PLACES:
             break
-        if not (15 < x < WIDTH - 15 and 25 < y < HEIGHT - 10):
+        if not SHEET.contains(room) or any(room.intersects(other) for other in taken):
             continue
-        if any(abs(x - other) < APART[0] and abs(y - beside) < APART[1] for other, beside in taken):
-            continue
-        taken.append((x, y))
-        name = (places.name_zh[row] if locale == "zh" else "") or places.name[row]
-        end, shift = ("end", -8) if x > WIDTH * 0.7 else ("start", 8)
+        taken.append(room)
+        end, shift = ("end", -8) if left else ("start", 8)
         drawn.append(
             f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3"/>'
             f'<text x="{x + shift:.0f}" y="{y + 6:.0f}" text-anchor="{end}">{escape(name)}</text>'
         )
     return f'<g class="places">{"".join(drawn)}</g>'
-
-
-def levels_of(found: Iterable[Published]) -> list[Level]:
-    """The levels that are on the map, the highest first."""
-    return sorted({one.issued.level for one in found}, reverse=True)

@@ -53,7 +53,8 @@ def index() -> Response:
     picture, locale = bulletin().picture(), locale_of()
     regions = regions_of()
     wanted, address = request.args.get("q", "")[:80], request.args.get("place", "")[:40]
-    found, ended = picture.in_force, picture.recent
+    found = picture.in_force
+    ended = [one for one in picture.recent if one.standing(picture.at) in ("expired", "cancelled")]
     place, choice = None, []
     if regions is not None and address:
         place = place_at(address, regions, locale)
