@@ -118,7 +118,17 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     post = Http(allow_hosts=settings.allow_hosts, source="dispatch").post
     chores = (_sign_waiting(settings, store),)
     watch = _watch(settings, store)
+    _keep_anchors(settings, store, stop)
     return run(store, settings, post, stop, exercise=False, clock=clock_of(store), watch=watch, chores=chores)
+
+
+def _keep_anchors(settings: Settings, store: Store, stop: threading.Event) -> None:
+    """Heads of the audit chain go elsewhere from a thread of their own: a dead mount holds nothing else up."""
+    from access.anchors import keep_forever
+
+    if settings.audit_anchor is not None:
+        work = (store, settings.audit_anchor, stop, utc_now)
+        threading.Thread(target=keep_forever, args=work, name="anchors", daemon=True).start()
 
 
 def _sign_waiting(settings: Settings, store: Store) -> Callable[[datetime], object]:
@@ -272,7 +282,9 @@ def parser() -> argparse.ArgumentParser:
 
     survey_command.add_arguments(survey)
     audit = commands.add_parser("audit", help="the audit chain").add_subparsers(dest="action", required=True)
-    audit.add_parser("verify", help="check the hash chain").add_argument("--json", action="store_true")
+    from access import audit_command
+
+    audit_command.add_arguments(audit)
     return top
 
 
@@ -331,9 +343,9 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
 
             return user_main(open_migrated(settings.url), options, settings)
         case _:
-            from access.command import verify_main
+            from access import audit_command
 
-            return verify_main(open_migrated(settings.url), options.json)
+            return audit_command.main(open_migrated(settings.url), options, settings)
 
 
 def _now_in(settings: Settings) -> datetime:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,14 +63,17 @@ def head(connection: Connection) -> tuple[int, str]:
     return (int(row.seq), str(row.hash)) if row else (0, GENESIS)
 
 
-def verify(connection: Connection, anchor: tuple[int, str] | None = None) -> int | None:
+def verify(connection: Connection, anchors: Iterable[tuple[int, str]] = ()) -> int | None:
     """Read the whole chain; the number of the first entry that does not fit, or None.
 
     Parameters
     ----------
-    anchor
-        A number and hash from `head`, kept elsewhere; finds a chain that was cut or rewritten before it.
+    anchors
+        Numbers and hashes from `head`, kept elsewhere; they find a chain that was cut or rewritten before them.
     """
+    kept: dict[int, set[str]] = defaultdict(set)
+    for number, known in anchors:
+        kept[number].add(known)
     expected, previous = 1, GENESIS
     query = sa.select(audit).order_by(audit.c.seq).execution_options(yield_per=1000)
     with connection.execute(query) as rows:
@@ -77,10 +81,10 @@ def verify(connection: Connection, anchor: tuple[int, str] | None = None) -> int
             entry = {key: row[key] for key in ("seq", "at", "actor", "action", "object", "detail", "previous")}
             if row["seq"] != expected or row["previous"] != previous or row["hash"] != digest(entry):
                 return min(expected, int(row["seq"]))
-            if anchor is not None and anchor[0] == expected and anchor[1] != row["hash"]:
+            if kept.get(expected, {row["hash"]}) != {row["hash"]}:
                 return expected
             expected, previous = expected + 1, row["hash"]
-    return expected if anchor is not None and anchor[0] >= expected else None
+    return expected if max(kept, default=0) >= expected else None
 
 
 def digest(entry: Mapping[str, Any]) -> str:

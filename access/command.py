@@ -1,4 +1,4 @@
-"""`user add|role|disable|enable|password|list` and `audit verify` of the command line."""
+"""`user add|invite|role|scope|disable|enable|password|totp|reset-factors|list` of the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from access import accounts, audit, passwords
+from access import accounts, admin, audit, factors, invitations, passwords, totp
 from access.keys import read_keys
 from access.matrix import ROLES
 from access.people import Account
@@ -28,6 +28,10 @@ def add_arguments(commands: Any) -> None:
     texts = {
         "add": "make an account", "role": "set the roles of an account", "disable": "switch an account off",
         "enable": "switch an account on again", "password": "set a new password", "list": "every account",
+        "invite": "make a link by which a person takes an account over, once; a new one with roles",
+        "scope": "limit the roles of an account to regions and hazards; without any, everywhere and all",
+        "totp": "set up an authenticator program from here; prints its secret and recovery codes",
+        "reset-factors": "take every second factor of an account away",
     }  # fmt: skip
     for name, text in texts.items():
         parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
@@ -36,8 +40,11 @@ def add_arguments(commands: Any) -> None:
             parser.add_argument("email")
         if name == "add":
             parser.add_argument("--name", default="")
-        if name in ("add", "role"):
-            plural = "*" if name == "add" else "+"
+        if name == "scope":
+            parser.add_argument("--region", action="append", default=[], metavar="CODE")
+            parser.add_argument("--hazard", action="append", default=[])
+        if name in ("add", "invite", "role"):
+            plural = "+" if name == "role" else "*"
             parser.add_argument("roles", nargs=plural, metavar="role", help=f"of {', '.join(ROLES)}")
         if name in ("add", "password"):
             parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
@@ -53,22 +60,13 @@ def main(store: Store, options: argparse.Namespace, settings: Settings) -> int:
             return _show([_facts(account) for account in found], options.json)
         case "add":
             done = _add(store, options, settings, now)
+        case "invite":
+            return _invite(store, options, settings, now)
+        case "totp":
+            return _totp(store, options, settings, now)
         case _:
             done = _change(store, options, settings, now)
     return _show([_facts(done)], options.json)
-
-
-def verify_main(store: Store, as_json: bool) -> int:
-    """Check the audit chain; 1 when it is broken. The head is what an outsider keeps to find a cut end."""
-    with store.read() as connection:
-        broken, (number, digest) = audit.verify(connection), audit.head(connection)
-    if as_json:
-        print(json.dumps({"entries": number, "head": digest, "broken_at": broken}))
-    elif broken is None:
-        print(f"{number} entries, unbroken; the last is {number} {digest}")
-    else:
-        print(f"broken at entry {broken} of {number}", file=sys.stderr)
-    return 0 if broken is None else 1
 
 
 def _add(store: Store, options: argparse.Namespace, settings: Settings, now: datetime) -> Account:
@@ -85,14 +83,17 @@ def _add(store: Store, options: argparse.Namespace, settings: Settings, now: dat
 def _change(store: Store, options: argparse.Namespace, settings: Settings, now: datetime) -> Account:
     hashed = _password(options, settings) if options.action == "password" else ""
     with store.write() as connection:
-        account = accounts.find(connection, email=accounts.normal_email(options.email))
-        if account is None:
-            raise ConfigError([f"there is no account for {options.email}"])
+        account = _named(connection, options.email)
         detail: dict[str, Any] = {}
         match options.action:
             case "role":
                 detail["roles"] = sorted(set(options.roles))
                 accounts.set_roles(connection, account, options.roles)
+            case "scope":
+                detail |= {"regions": options.region, "hazards": options.hazard}
+                accounts.set_scope(connection, account, regions=options.region, hazards=options.hazard)
+            case "reset-factors":
+                detail["factors"] = admin.reset_factors(connection, account, at=now, by=ACTOR)
             case "disable" | "enable":
                 accounts.set_active(connection, account, options.action == "enable", at=now, by=ACTOR)
             case "password":
@@ -101,6 +102,47 @@ def _change(store: Store, options: argparse.Namespace, settings: Settings, now: 
         changed = accounts.find(connection, id=account.id)
     assert changed is not None
     return changed
+
+
+def _invite(store: Store, options: argparse.Namespace, settings: Settings, now: datetime) -> int:
+    """Print a link; for an address without an account, one is made with the roles given."""
+    with store.write() as connection:
+        account = accounts.find(connection, email=accounts.normal_email(options.email))
+        if account is None:
+            roles = options.roles or ["viewer"]
+            account = accounts.create(
+                connection, email=options.email, name="", password_hash=None, roles=roles, at=now
+            )  # fmt: skip
+            _note(connection, "user.add", account, now, roles=sorted(set(roles)))
+        elif options.roles:
+            raise ConfigError([f"there is an account for {account.email}: its roles are set with `user role`"])
+        token = invitations.make(connection, account, by=ACTOR, now=now)
+    address = f"{settings.public_url or f'http://{settings.host}:{settings.port}'}/invitation/{token}"
+    print(json.dumps({"email": account.email, "address": address}) if options.json else address)
+    return 0
+
+
+def _totp(store: Store, options: argparse.Namespace, settings: Settings, now: datetime) -> int:
+    keys, secret = read_keys(settings.home), totp.new_secret()
+    with store.write() as connection:
+        account = _named(connection, options.email)
+        step = totp.step_of(now) - totp.DRIFT - 1  # no code was shown yet, so the present one is unused
+        factors.add_totp(connection, account.id, secret=secret, name=ACTOR, step=step, keys=keys, at=now)
+        codes = factors.new_recovery_codes(connection, account.id, keys=keys, at=now)
+        _note(connection, "factor.add", account, now, kind="totp")
+    address = totp.address(secret, account=account.email, issuer="Tocsin")
+    if options.json:
+        print(json.dumps({"secret": secret, "address": address, "recovery_codes": codes}))
+    else:
+        print("\n".join([address, "recovery codes, each opens once:", *codes]))
+    return 0
+
+
+def _named(connection: Connection, email: str) -> Account:
+    account = accounts.find(connection, email=accounts.normal_email(email))
+    if account is None:
+        raise ConfigError([f"there is no account for {email}"])
+    return account
 
 
 def _note(connection: Connection, action: str, account: Account, now: datetime, **detail: Any) -> None:
@@ -125,6 +167,7 @@ def _facts(account: Account) -> dict[str, Any]:
     roles = sorted(account.roles)
     return {
         "email": account.email, "name": account.name, "active": account.active, "roles": roles, "last_login_at": last,
+        "regions": list(account.regions), "hazards": list(account.hazards),
     }  # fmt: skip
 
 

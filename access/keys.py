@@ -16,7 +16,13 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from data.errors import ConfigError
 
-NAMES = ("session_key", "password_salt", "metrics_token", "factor_key")
+PURPOSES = {
+    "session_key": "signs session cookies (HMAC-SHA-256)",
+    "password_salt": "is mixed into passwords and recovery codes (HMAC-SHA-512, HMAC-SHA-256)",
+    "metrics_token": "reads /metrics",
+    "factor_key": "hides the secrets of authenticator programs (AES-128-CBC and HMAC-SHA-256)",
+}
+NAMES = tuple(PURPOSES)
 MINIMUM_LENGTH = 43  # 256 bits in URL-safe base64
 
 
@@ -69,6 +75,11 @@ def read_keys(home: Path) -> Keys:
 def key_id(key: str) -> str:
     """By what a key is named, so that another can follow it."""
     return hashlib.sha256(b"id:" + key.encode()).hexdigest()[:8]
+
+
+def ids_of(path: Path) -> tuple[str, ...]:
+    """The ids of the keys in a file that may hold several; of other files nothing is read."""
+    return tuple(map(key_id, path.read_text(encoding="ascii").split())) if path.name == "factor_key" else ()
 
 
 def _fernet(key: str) -> Fernet:

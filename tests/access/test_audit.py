@@ -94,17 +94,17 @@ def test_rewritten_or_cut_chain_is_found_with_an_anchor(store: Store, now: datet
     _fill(store, now, 10)
     with store.read() as connection:
         anchor = audit.head(connection)
-        assert audit.verify(connection, anchor) is None
+        assert audit.verify(connection, [anchor]) is None
     _unlock(store)
     with store.write() as connection:
         connection.execute(sa.text("DELETE FROM audit WHERE seq > 7"))
     with store.read() as connection:
         assert audit.verify(connection) is None
-        assert audit.verify(connection, anchor) == 8
+        assert audit.verify(connection, [anchor]) == 8
     _fill(store, now + timedelta(hours=1), 3)
     with store.read() as connection:
         assert audit.verify(connection) is None
-        assert audit.verify(connection, anchor) == 10
+        assert audit.verify(connection, [anchor]) == 10
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])

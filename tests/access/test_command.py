@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from access import accounts, audit
-from access.command import add_arguments, main, verify_main
+from access.audit_command import verify_main
+from access.command import add_arguments, main
 from access.matrix import ACTIONS, ROLES, may
 from data.errors import ConfigError
 from data.settings import Settings
@@ -39,6 +40,7 @@ def test_user_life(store: Store, settings: Settings, typed: Any, capsys: pytest.
     (row,) = json.loads(capsys.readouterr().out)
     assert row == {
         "email": NEW, "name": "Li Wei", "active": True, "roles": ["duty", "viewer"], "last_login_at": None,
+        "regions": [], "hazards": [],
     }  # fmt: skip
     assert _run(store, settings, "role", NEW, "author") == 0
     assert _run(store, settings, "disable", NEW) == 0
@@ -107,16 +109,16 @@ def test_audit_verify(
     typed(PASSWORD)
     _run(sqlite_store, settings, "add", NEW, "--password-stdin")
     capsys.readouterr()
-    assert verify_main(sqlite_store, True) == 0
+    assert verify_main(sqlite_store, as_json=True) == 0
     assert json.loads(capsys.readouterr().out)["broken_at"] is None
-    assert verify_main(sqlite_store, False) == 0
+    assert verify_main(sqlite_store, as_json=False) == 0
     assert "1 entries, unbroken" in capsys.readouterr().out
     with sqlite_store.write() as connection:
         connection.execute(sa.text("DROP TRIGGER audit_no_UPDATE"))
         connection.execute(audit_table.update().values(actor="someone else"))
-    assert verify_main(sqlite_store, True) == 1
+    assert verify_main(sqlite_store, as_json=True) == 1
     assert json.loads(capsys.readouterr().out)["broken_at"] == 1
-    assert verify_main(sqlite_store, False) == 1
+    assert verify_main(sqlite_store, as_json=False) == 1
     assert "broken at entry 1" in capsys.readouterr().err
 
 
