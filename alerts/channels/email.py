@@ -42,6 +42,7 @@ def connector(settings: Email, password: str, *, timeout_s: float) -> Connect:
                 relay.starttls(context=context)
             if settings.user:
                 relay.login(settings.user, password)
+            relay.ehlo_or_helo_if_needed()
         except BaseException:
             relay.close()
             raise

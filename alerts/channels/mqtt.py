@@ -90,6 +90,8 @@ class MqttChannel:
         self._session: _Session | None = None
 
     def send(self, message: Outgoing, *, now: datetime) -> str:
+        if not message.recipient:  # MQTT 5 would take the topic of the message before
+            raise DeliveryError(self.spec.key, "not a topic: it is empty", retry=False)
         try:
             session = self._open()
             code = session.publish(message.recipient, message.body, _properties(message, now), self.spec.timeout_s)

@@ -9,11 +9,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from alerts.channels.cap_push import CapPushChannel
-from alerts.channels.channel import Channel, ChannelSpec, Post
+from alerts.channels.channel import Channel, Post
 from alerts.channels.email import EmailChannel, connector
 from alerts.channels.folder import FolderChannel
-from alerts.channels.mqtt import MqttChannel, maker
-from alerts.channels.service import ServiceChannel
 from alerts.channels.vapid import vapid_key
 from alerts.channels.webhook import WebhookChannel
 from alerts.channels.webpush import WebPushChannel
@@ -21,11 +19,6 @@ from data.secret_files import read_secret
 from data.store.engine import Store
 from data.store.tables import push_subscription
 from data.ways_out import WaysOut
-
-SPECS: tuple[ChannelSpec, ...] = (
-    EmailChannel.spec, WebhookChannel.spec, MqttChannel.spec, WebPushChannel.spec, CapPushChannel.spec,
-    FolderChannel.spec, ServiceChannel.spec,
-)  # fmt: skip
 
 
 def switched_on(ways: WaysOut, post: Post, store: Store, *, home: Path, sender_name: str = "") -> dict[str, Channel]:
@@ -42,6 +35,8 @@ def switched_on(ways: WaysOut, post: Post, store: Store, *, home: Path, sender_n
         connect = connector(ways.email, password, timeout_s=EmailChannel.spec.timeout_s)
         made.append(EmailChannel(ways.email.sender, sender_name, connect))
     if ways.mqtt is not None:
+        from alerts.channels.mqtt import MqttChannel, maker
+
         made.append(MqttChannel(ways.mqtt, maker(ways.mqtt, _secret(ways.mqtt.password_file).decode())))
     if ways.webpush is not None:
         keys, forget = _subscriptions(store)
@@ -52,6 +47,8 @@ def switched_on(ways: WaysOut, post: Post, store: Store, *, home: Path, sender_n
     if ways.folder is not None:
         made.append(FolderChannel(ways.folder.path))
     if ways.services:
+        from alerts.channels.service import ServiceChannel  # its library is large: for those who use it
+
         made.append(ServiceChannel(_addresses(ways)))
     return {channel.spec.key: channel for channel in made}
 

@@ -1,4 +1,4 @@
-"""Programs that only the tests need: Chromium for the browser tests, PostgreSQL's server for the second store."""
+"""Programs that only the tests need: Chromium for pages, PostgreSQL's server as second store, Mosquitto as broker."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ def postgres_programs() -> Path | None:
     return found or (Path(on_path).resolve().parent if on_path else None)
 
 
+def mosquitto() -> Path | None:
+    """The MQTT broker; Debian keeps it where only administrators have their path."""
+    found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    return Path(found) if found else None
+
+
 def provide_for_tests(say: Callable[[str], None]) -> None:
     """Install with apt what is missing, where we may.
 
@@ -38,7 +44,7 @@ def provide_for_tests(say: Callable[[str], None]) -> None:
     ConfigError
         Where something is missing and cannot be installed, with what to install by hand.
     """
-    wanted = {"chromium": chromium, "postgresql": postgres_programs}
+    wanted = {"chromium": chromium, "postgresql": postgres_programs, "mosquitto": mosquitto}
     missing = [package for package, find in wanted.items() if find() is None]
     if missing and _may_install():
         for package in missing:
@@ -49,7 +55,7 @@ def provide_for_tests(say: Callable[[str], None]) -> None:
     if missing:
         names = " ".join(missing)
         raise ConfigError([f"the tests need {' and '.join(missing)}: install with `sudo apt-get install {names}`"])
-    say(f"set-up: tests use {chromium()} and PostgreSQL in {postgres_programs()}")
+    say(f"set-up: tests use {chromium()}, PostgreSQL in {postgres_programs()} and {mosquitto()}")
 
 
 def _number(name: str) -> float:

@@ -21,8 +21,9 @@ def test_newest_postgres_wins_by_number(tmp_path: Path, monkeypatch: pytest.Monk
 def test_missing_programs_are_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "chromium", lambda: None)
     monkeypatch.setattr(programs, "postgres_programs", lambda: None)
+    monkeypatch.setattr(programs, "mosquitto", lambda: None)
     monkeypatch.setattr(programs, "_may_install", lambda: False)
-    with pytest.raises(ConfigError, match="sudo apt-get install chromium postgresql"):
+    with pytest.raises(ConfigError, match="sudo apt-get install chromium postgresql mosquitto"):
         programs.provide_for_tests(print)
 
 
