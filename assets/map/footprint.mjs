@@ -1,4 +1,4 @@
-/** The outline of an area that the page speaks of: a drawn polygon, a level's regions, an isoline. */
+/** The outline of an area that the page speaks of: a drawn polygon, a level's regions, an isoline, a warning's area. */
 
 const EMPTY = {type: 'FeatureCollection', features: []};
 
@@ -18,6 +18,10 @@ export class Footprint {
     const common = {source: 'footprint', layout: {'line-join': 'round'}};
     return [
       {
+        slot: 44, id: 'footprint-fill', type: 'fill', source: 'footprint', filter: ['==', ['get', 'filled'], true],
+        paint: {'fill-color': palette.ink, 'fill-opacity': 0.16},
+      },
+      {
         slot: 45, id: 'footprint-halo', type: 'line', ...common,
         paint: {'line-color': palette.halo, 'line-width': 6, 'line-opacity': 0.8},
       },
@@ -26,8 +30,9 @@ export class Footprint {
   }
 
   /** Show the outline of a GeoJSON geometry; none clears. */
-  show(/** @type {any} */ geometry) {
-    this.data = geometry ? {type: 'FeatureCollection', features: [{type: 'Feature', geometry, properties: {}}]} : EMPTY;
+  show(/** @type {any} */ geometry, filled = false) {
+    const feature = {type: 'Feature', geometry, properties: {filled}};
+    this.data = geometry ? {type: 'FeatureCollection', features: [feature]} : EMPTY;
     this.view.setData('footprint', this.data);
   }
 }

@@ -15,6 +15,7 @@ import {addKeys} from './keyboard.mjs';
 import {Legend} from './legend.mjs';
 import {Live} from './live.mjs';
 import {PALETTES, pickTheme} from './palette.mjs';
+import {Records} from './records.mjs';
 import {Regions} from './regions.mjs';
 import {shapeElement} from './shapes.mjs';
 import {readHash, readPart, writeHash, writeParts} from './share.mjs';
@@ -70,6 +71,7 @@ export class MapView {
     this.warnings = new Warnings(this);
     this.field = new Field(this);
     this.survey = new Survey(this);
+    this.records = new Records(this);
     this.choropleth = new Choropleth(this);
     this.footprint = new Footprint(this);
     this.draw = new Draw(this);
@@ -83,7 +85,7 @@ export class MapView {
     this.versions = {};
     /** @type {Record<string, any>} */
     this.timings = {};
-    this.style = new Style([this.base, ...this.data, this.choropleth, this.footprint, this.wind]);
+    this.style = new Style([this.base, ...this.data, this.records, this.choropleth, this.footprint, this.wind]);
     /** Why what is shown may no longer hold; empty while it does. */
     this.blind = '';
     this.evaluatedAt = null;
@@ -308,7 +310,7 @@ export class MapView {
   /** The topmost thing at a point: points before areas, areas before regions. */
   at(/** @type {{x: number, y: number}} */ {x, y}) {
     const areas = /** @type {any[]} */ ([this.regions, this.choropleth, this.warnings]);
-    for (const layer of [this.events, this.stations, this.survey, this.warnings, this.choropleth, this.regions]) {
+    for (const layer of [this.events, this.stations, this.records, this.survey, this.warnings, this.choropleth, this.regions]) {
       const layers = layer.hitLayers().filter((id) => this.map.getLayer(id));
       if (!layers.length) continue;
       const reach = areas.includes(layer) ? 0 : 4;
@@ -435,8 +437,9 @@ export class MapView {
       if (command.step === undefined || command.step === null) this.field.follow();
       else this.field.show(undefined, command.step);
     } else if (command.type === 'survey') this.survey.show(command.dataset);
-    else if (command.type === 'draw') this.draw.start(command.mode);
-    else if (command.type === 'footprint') this.footprint.show(command.geometry);
+    else if (command.type === 'draw') this.draw.start(command.mode, command.geometry, command.edited);
+    else if (command.type === 'footprint') this.footprint.show(command.geometry, Boolean(command.filled));
+    else if (command.type === 'records') this.records.show(command.store);
     else if (command.type === 'choropleth') this.choropleth.show(command.kind, command.url, command.table);
     else if (command.type === 'table') this.showTable(Boolean(command.value));
     else if (command.type === 'wind') {

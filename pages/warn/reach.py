@@ -1,0 +1,65 @@
+"""Whom a text would reach: channels and recipients, by the same groups that the queue will use."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from alerts.cap.model import Alert
+from alerts.desk.desk import reach
+from alerts.desk.issued import Issued
+from alerts.desk.read import DeskWarning
+from alerts.recipients import read_groups, readers_of, subscribers
+from alerts.vouch import PUBLIC
+from data.actor import codes_above
+from data.text import Translate
+from pages._context import Context
+from pages.warn.deliveries import CHANNELS
+
+NOTHING_SAID = Alert(  # groups look at what a message is about, never at its words
+    identifier="", sender="", sent_at=datetime(1970, 1, 1, tzinfo=UTC), status="", message_type="", scope=""
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How many addresses of each channel."""
+
+    channels: Mapping[str, int]
+
+    @property
+    def recipients(self) -> int:
+        return sum(self.channels.values())
+
+
+def reached(item: DeskWarning, context: Context) -> Reach:
+    """Who would get this text if it were signed now."""
+    now = context.clock()
+    issued = Issued(
+        id=item.id, chain=item.chain, approval_id=0, kind=item.kind, status=item.status, hazard=item.hazard,
+        level=item.level, regions=reach(item.content), alert=NOTHING_SAID, signed=b"",
+        signed_sha256="", sent_at=now, onset_at=item.onset_at, expires_at=item.expires_at or now,
+    )  # fmt: skip
+    above, named = codes_above(context.regions), set(item.content.groups)
+    with context.store.read() as connection:
+        groups = [
+            group
+            for group in read_groups(connection)
+            if group.may_hear(item.status) and (group.name in named if named else group.hears(issued, above))
+        ]
+        readers = readers_of(connection, groups)
+        if item.status == "Actual":
+            readers += subscribers(connection, issued, above, PUBLIC)
+    return Reach(channels=Counter(channel for channel, _ in {(one.channel, one.address) for one in readers}))
+
+
+def reach_words(whom: Reach, t: Translate) -> str:
+    """`412 recipients: E-mail 400 · MQTT 12; and the public feeds`."""
+    if not whom.recipients:
+        return t("Reaches the public page and feeds; no recipient is written to.")
+    parts = " · ".join(f"{t(CHANNELS.get(name, name))} {count:,}" for name, count in sorted(whom.channels.items()))
+    return t("Reaches {n} recipients: {parts}; and the public page and feeds.").format(
+        n=f"{whom.recipients:,}", parts=parts
+    )
