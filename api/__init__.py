@@ -50,6 +50,7 @@ def register(
         levels,
         live,
         payloads,
+        records,
         scripts,
         search,
         tiles,
@@ -65,7 +66,7 @@ def register(
     )
     for module in (
         live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health, scripts,
-        exercise,
+        exercise, records,
     ):  # fmt: skip
         server.register_blueprint(module.blueprint)
     for prefix in ("api", "t"):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-TABS = ("ranking", "history", "risk", "impact", "export")
+TABS = ("ranking", "history", "risk", "impact", "records", "export")
 STATISTICS = ("mean", "area_mean", "max", "min", "p90", "sum", "share_above", "people_above")
 PAINTS = ("field", "regions", "risk")
 MOST_CORNERS = 60  # of a drawn area in the address: longer ones make links that other programs cut off

@@ -19,6 +19,7 @@ from pages import (
     _plan_impact,
     _plan_paint,
     _plan_ranking,
+    _plan_records,
     _plan_risk,
 )
 from pages._context import Context
@@ -37,7 +38,8 @@ ONLY_FIELD = {
     "type": "layers",
     "visible": {"levels": False, "events": False, "stations": False, "warnings": False, "survey": False},
 }  # levels and feeds are Watch's; here the numbers of the table have the map
-COMMANDS = ("plan-command-field", "plan-command-paint", "plan-command-go", "plan-command-area", "plan-command-draw")
+COMMANDS = ("plan-command-field", "plan-command-paint", "plan-command-go", "plan-command-area", "plan-command-draw",
+            "plan-command-records")  # fmt: skip
 
 
 def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Any:
@@ -91,6 +93,7 @@ def _results(choice: Choice, t: Translate) -> Any:
         ("history", t("History"), _plan_history.panel(t)),
         ("risk", t("Risk"), _plan_risk.panel(t)),
         ("impact", t("Impact"), _plan_impact.panel(choice, t)),
+        ("records", t("Records"), _plan_records.panel(t)),
         ("export", t("Export"), _plan_export.panel(t)),
     )
     return dmc.Tabs(
@@ -134,6 +137,7 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
     _plan_impact.register(dash_app, context, reader)
     _plan_risk.register(dash_app, context, reader)
     _plan_paint.register(dash_app, context, reader)
+    _plan_records.register(dash_app, context)
     _plan_export.register(dash_app, context, reader)
     _register_map(dash_app, context, reader)
     _register_browser(dash_app)

@@ -62,7 +62,7 @@ class Store:
         self.folder, self.manifest = folder, manifest
         self.schema = Schema.from_json(manifest["schema"])
         self.segments = [Segment(folder / "segments" / one["name"], self.schema) for one in manifest["segments"]]
-        self._written = (folder / MANIFEST).stat().st_mtime_ns
+        self.stamp = f"{(folder / MANIFEST).stat().st_mtime_ns:x}"
 
     @property
     def rows(self) -> int:
@@ -71,7 +71,7 @@ class Store:
     @property
     def is_current(self) -> bool:
         """Whether the folder still says what it said when this was opened."""
-        return (self.folder / MANIFEST).stat().st_mtime_ns == self._written
+        return f"{(self.folder / MANIFEST).stat().st_mtime_ns:x}" == self.stamp
 
     @property
     def everything(self) -> Choice:

@@ -1,0 +1,68 @@
+/** Survey records by the hundred million: a picture of how many there are, and points to press on when close. */
+
+const POINTS_FROM = 14;
+const LAST = 20;
+
+export class Records {
+  title = 'layer_records';
+
+  constructor(/** @type {import('./map.mjs').MapView} */ view) {
+    this.view = view;
+    this.visible = true;
+    this.opacity = 1;
+    /** @type {{name: string, stamp: string, where: string, rows: number, ramp: any} | null} */
+    this.store = null;
+  }
+
+  /** Show a store under a choice; null shows none. */
+  show(/** @type {any} */ store) {
+    this.store = store ?? null;
+    this.view.render();
+  }
+
+  url(/** @type {string} */ kind) {
+    const {name, stamp, where} = /** @type {any} */ (this.store);
+    const query = new URLSearchParams({v: stamp, ...(where ? {where} : {})});
+    return `${location.origin}/t/records/${name}/{z}/{x}/{y}.${kind}?${query}`;
+  }
+
+  sources() {
+    if (!this.store) return {};
+    return {
+      'records-density': {type: 'raster', tiles: [this.url('png')], tileSize: 256, maxzoom: LAST},
+      'records-points': {type: 'vector', tiles: [this.url('mvt')], minzoom: POINTS_FROM, maxzoom: LAST},
+    };
+  }
+
+  layers(/** @type {import('./palette.mjs').Palette} */ palette) {
+    if (!this.store) return [];
+    const layout = {visibility: this.visible ? 'visible' : 'none'};
+    return [
+      {
+        slot: 48, id: 'records-density', type: 'raster', source: 'records-density', layout,
+        paint: {'raster-opacity': this.opacity, 'raster-resampling': 'nearest', 'raster-fade-duration': 0},
+      },
+      {
+        slot: 53, id: 'records-points', type: 'circle', source: 'records-points', 'source-layer': 'records', layout,
+        minzoom: POINTS_FROM,
+        paint: {
+          'circle-radius': ['interpolate', ['linear'], ['zoom'], POINTS_FROM, 2, 18, 5], 'circle-color': palette.land,
+          'circle-stroke-color': palette.survey, 'circle-stroke-width': 1.2, 'circle-opacity': this.opacity,
+        },
+      },
+    ];
+  }
+
+  hitLayers() {
+    return this.visible && this.store ? ['records-points'] : [];
+  }
+
+  tip(/** @type {any} */ feature) {
+    const lines = Object.entries(feature.properties).map(([key, value]) => `${key}: ${value}`);
+    return {shape: undefined, title: this.store?.name ?? '', lines};
+  }
+
+  message(/** @type {any} */ feature) {
+    return {type: 'record', store: this.store?.name, properties: feature.properties};
+  }
+}

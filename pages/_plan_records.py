@@ -1,0 +1,200 @@
+"""The Records tab: surveyed objects by the hundred million, under any choice, with exact counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import dash_ag_grid as dag
+import dash_mantine_components as dmc
+import shapely
+from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
+from dash.development.base_component import Component
+
+from access.guard import needs
+from data.errors import LayerError, TocsinError
+from data.text import Translate, translator
+from pages._chart import FONT, graph
+from pages._context import Context
+from pages._locale import locale_of
+
+if TYPE_CHECKING:
+    from layers.survey.schema import Schema
+    from layers.survey.store import Store, Tally
+
+PAGE = 100
+BAR = "#6366f1"
+WORLD = shapely.box(-180, -85, 180, 85)
+
+
+def panel(t: Translate) -> list[Any]:
+    """The choice of a store and of records, and below it the counts."""
+    return [
+        dmc.Select(
+            id="plan-store", label=t("Survey records"), data=[], clearable=True, searchable=True, size="xs",
+            placeholder=t("none shown"), nothingFoundMessage=t("No store of records has been built"),
+        ),
+        html.Div(id="plan-facets", className="plan-facets"),
+        dcc.Store(id="plan-records-where"),
+        dcc.Loading(html.Div(id="plan-records"), delay_show=300, type="dot"),
+        html.Details(
+            [html.Summary(t("Single records")), html.Div(id="plan-records-table")], id="plan-records-open",
+        ),
+    ]  # fmt: skip
+
+
+def register(dash_app: Dash, context: Context) -> None:
+    """What there is, what is chosen of it, and what that comes to."""
+
+    @dash_app.callback(Output("plan-store", "data"), Input("plan-tabs", "value"))
+    @needs("plan.view")
+    def stores(tab: Any) -> Any:
+        """The stores of this home, looked for when the tab is opened."""
+        if tab != "records":
+            return no_update
+        shelf = _shelf(context)
+        return [{"value": name, "label": f"{name} ({shelf.open(name).rows:,})"} for name in shelf.names()]
+
+    @dash_app.callback(Output("plan-facets", "children"), Input("plan-store", "value"), prevent_initial_call=True)
+    @needs("plan.view")
+    def facets(name: Any) -> Any:
+        """One choice for each facet of the store."""
+        if not name:
+            return []
+        t = translator(locale_of(context))
+        return [_facet(one.name, one.values, t) for one in _shelf(context).open(str(name)).schema.facets]
+
+    @dash_app.callback(
+        Output("plan-records-where", "data"), Output("plan-command-records", "data"), Input("plan-store", "value"),
+        Input({"type": "plan-facet", "name": ALL}, "value"), State({"type": "plan-facet", "name": ALL}, "id"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    @needs("plan.view")
+    def choose(name: Any, values: Any, ids: Any) -> Any:
+        """The choice as addresses carry it, and what the map shows."""
+        if not name:
+            return None, {"type": "records", "store": None}
+        store = _shelf(context).open(str(name))
+        known = {facet.name for facet in store.schema.facets}
+        chosen = {
+            one["name"]: words for one, words in zip(ids, values, strict=True) if words and one["name"] in known
+        }
+        where = json.dumps(chosen, ensure_ascii=False, sort_keys=True) if chosen else ""
+        shown = {"name": str(name), "stamp": store.stamp, "where": where, "rows": store.rows}
+        return {"store": str(name), "where": where}, {"type": "records", "store": shown}
+
+    @dash_app.callback(
+        Output("plan-records", "children"), Output("plan-records-table", "children"),
+        Input("plan-records-where", "data"), Input("plan-area", "data"),
+    )  # fmt: skip
+    @needs("plan.view")
+    def count(where: Any, area: Any) -> Any:
+        """Exact counts of the choice: inside the drawn area where there is one."""
+        t = translator(locale_of(context))
+        if not isinstance(where, Mapping):
+            return html.P(t("Choose a store to see its records on the map."), className="dim"), []
+        try:
+            store, choice, outline = _asked(context, where, area)
+            from layers.survey.polygon import tally_polygon
+
+            tally = store.tally(choice) if outline is None else tally_polygon(store, outline, choice)
+        except TocsinError as error:
+            return html.P(t(str(error)), className="bad", role="alert"), []
+        return _counts(tally, store, outline is not None, t), _table(store.schema, t)
+
+    @dash_app.callback(
+        Output("plan-records-grid", "getRowsResponse"), Input("plan-records-grid", "getRowsRequest"),
+        State("plan-records-where", "data"), State("plan-area", "data"), prevent_initial_call=True,
+    )  # fmt: skip
+    @needs("plan.view")
+    def rows(request: Any, where: Any, area: Any) -> Any:
+        """A page of single records, always in the same order."""
+        if not isinstance(request, Mapping) or not isinstance(where, Mapping):
+            return no_update
+        from layers.survey.polygon import tally_polygon
+        from layers.survey.rows import find_rows
+
+        try:
+            store, choice, outline = _asked(context, where, area)
+            total = (store.tally(choice) if outline is None else tally_polygon(store, outline, choice)).total
+            first = max(int(request.get("startRow", 0)), 0)
+            page = find_rows(store, WORLD if outline is None else outline, choice, offset=first, limit=PAGE)
+        except (TocsinError, ValueError, TypeError):
+            return {"rowData": [], "rowCount": 0}
+        return {"rowData": page.to_pylist(), "rowCount": total}
+
+
+def _shelf(context: Context) -> Any:
+    from layers.survey.shelf import shelf_of
+
+    return shelf_of(context.settings.home)
+
+
+def _asked(context: Context, where: Mapping[str, Any], area: Any) -> tuple[Store, Any, Any]:
+    """The store, the choice and the drawn area that a page names; LayerError where it names what is not."""
+    from layers.survey.shelf import read_choice
+
+    store = _shelf(context).open(str(where.get("store", "")))
+    drawn = isinstance(area, Mapping) and area.get("kind") == "drawn"
+    try:
+        outline = shapely.from_geojson(json.dumps(area["geometry"])) if drawn else None
+    except (shapely.errors.ShapelyError, KeyError, TypeError) as error:
+        raise LayerError("a polygon is needed") from error
+    return store, read_choice(store.schema, str(where.get("where", ""))), outline
+
+
+def _facet(name: str, values: tuple[str, ...], t: Translate) -> Component:
+    options = [{"value": word, "label": word} for word in values] + [{"value": "", "label": t("not given")}]
+    return dmc.MultiSelect(
+        id={"type": "plan-facet", "name": name}, label=name, data=options, value=[], clearable=True, searchable=True,
+        size="xs", placeholder=t("all"),
+    )  # fmt: skip
+
+
+def _counts(tally: Tally, store: Store, inside: bool, t: Translate) -> list[Component]:
+    """The number, where it was counted, and a chart for each facet."""
+    place = t("inside the drawn area, exact") if inside else t("in the whole store, exact")
+    charts = (
+        [_bars(facet.name, tally.by_facet(facet.name), t) for facet in store.schema.facets] if tally.total else []
+    )
+    head = html.P([html.B(f"{tally.total:,}"), " ", t("of {n} records").format(n=f"{store.rows:,}"), " · ", place])
+    none = [] if tally.total else [html.P(t("No record is chosen here."), className="dim")]
+    return [head, *none, *charts]
+
+
+def _bars(name: str, counts: Mapping[str, int], t: Translate) -> Component:
+    """Counts of one facet, the greatest on top."""
+    ordered = sorted(counts.items(), key=lambda item: item[1])
+    figure = {
+        "data": [
+            {
+                "type": "bar", "orientation": "h", "marker": {"color": BAR}, "x": [count for _, count in ordered],
+                "y": [word or t("not given") for word, _ in ordered], "hovertemplate": "%{y}: %{x:,}<extra></extra>",
+            }
+        ],
+        "layout": {
+            "title": {"text": name, "font": {"size": 12}, "x": 0}, "font": FONT, "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)", "margin": {"l": 8, "r": 8, "t": 26, "b": 24},
+            "xaxis": {"gridcolor": "#80889733"}, "yaxis": {"automargin": True, "type": "category"},
+        },
+    }  # fmt: skip
+    return graph(figure, height=60 + 18 * len(ordered), label=name)
+
+
+def _table(schema: Schema, t: Translate) -> Component:
+    """Records page by page; the server is asked for what is looked at."""
+    number = {"function": "d3.format('.6f')(params.value)"}
+    columns: list[dict[str, Any]] = [{"field": facet.name} for facet in schema.facets]
+    columns += [{"field": column.name} for column in schema.columns]
+    columns += [
+        {"field": "region", "headerName": t("Region")},
+        {"field": "lon", "headerName": t("Longitude"), "valueFormatter": number},
+        {"field": "lat", "headerName": t("Latitude"), "valueFormatter": number},
+    ]
+    return dag.AgGrid(
+        id="plan-records-grid", columnDefs=columns, rowModelType="infinite",
+        defaultColDef={"resizable": True, "sortable": False, "minWidth": 90},
+        dashGridOptions={"cacheBlockSize": PAGE, "maxBlocksInCache": 20, "rowHeight": 28, "headerHeight": 30},
+        className="plan-ag", style={"height": "340px"},
+    )  # fmt: skip
