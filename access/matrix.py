@@ -56,7 +56,8 @@ ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
 PUBLIC_FACE = frozenset(
     {
         "/public", "/public/w/<identifier>", "/public/history", "/public/follow", "/public/check",
-        "/public/assets/<name>", "/public/file/<sha256>", "/public/sw.js", "/public/manifest.webmanifest",
+        "/public/assets/<name>", "/public/file/<sha256>",
+        "/public/media/<sha256>/<name>", "/public/sw.js", "/public/manifest.webmanifest",
         "/public/cap/<identifier>.xml", "/public/feed.atom", "/public/feed.rss", "/public/warnings.json",
         "/public/warnings.geojson", "/public/warnings.ics", "/public/push", "/public/push/end", "/public/push/key",
     }
