@@ -6,7 +6,7 @@ in force is decided at the time of reading, so that nothing has to happen for a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -109,6 +109,23 @@ def read_history(connection: Connection, *, before: int | None, limit: int) -> l
     """The messages issued before the one with id `before`, the newest first."""
     older = () if before is None else (warning.c.id < before,)
     return _read(connection, older, limit, newest_first=True)
+
+
+def is_published(connection: Connection, sha256: str) -> bool:
+    """Whether a public message has exactly these bytes."""
+    return bool(_read(connection, (warning.c.signed_sha256 == sha256,), 1))
+
+
+def find_attachment(connection: Connection, sha256: str) -> Mapping[str, Any] | None:
+    """The file of a digest as a public message names it: `name`, `media_type`, `sha256`, `size`."""
+    table = warning.c
+    query = sa.select(table.id, table.content).where(*_issued(), sa.cast(table.content, sa.Text).contains(sha256))
+    for row in connection.execute(query):
+        named = (one for one in row.content.get("attachments", ()) if one["sha256"] == sha256)
+        found: Mapping[str, Any] | None = next(named, None)
+        if found is not None and _read(connection, (table.id == row.id,), 1):
+            return found
+    return None
 
 
 def issued_of(row: Any) -> Issued:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from alerts.channels.vapid import public_key, vapid_key
 from api.answers import fault, fresh
 from api.public.bulletin import bulletin
 from data.errors import ConfigError
@@ -27,7 +27,6 @@ from data.store.tables import push_subscription
 LARGEST = 8 << 10
 MOST_REGIONS = 20
 MOST_SUBSCRIPTIONS = 200_000
-KEY_FILE = Path("secrets") / "vapid_public_key"
 POINT = 65  # octets of an uncompressed point on P-256 (RFC 8291, section 3.1)
 SECRET = 16  # octets of the shared secret (section 3.2)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -92,10 +91,7 @@ def _from_our_pages() -> Response | None:
 @blueprint.get("/public/push/key")
 def key() -> Response:
     """The public key that a browser's push service must know us by."""
-    path = bulletin().settings.home / KEY_FILE
-    if not path.is_file():
-        return fault(503, "no_key", "Messages to telephones are not ready yet.")
-    return fresh({"key": path.read_text(encoding="ascii").strip()})
+    return fresh({"key": public_key(vapid_key(bulletin().settings.home))})
 
 
 @blueprint.post("/public/push")

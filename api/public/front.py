@@ -25,6 +25,7 @@ Application = Callable[[Environ, Start], Iterable[bytes]]
 Key = tuple[str, ...]
 
 ROOT = "/public"
+LARGE = ("/public/file/", "/public/media/")  # files, sent in parts as they are asked for
 MOST_KEPT = 512
 LARGEST_KEPT = 512 << 10
 LONGEST_QUERY = 200
@@ -65,7 +66,12 @@ class Front:
             return self._application(environ, start)
         plain = {name: value for name, value in environ.items() if name not in PERSONAL}
         query = environ.get("QUERY_STRING", "")
-        if environ["REQUEST_METHOD"] != "GET" or len(query) > LONGEST_QUERY or _from_a_script_elsewhere(environ):
+        if (
+            path.startswith(LARGE)
+            or environ["REQUEST_METHOD"] != "GET"
+            or len(query) > LONGEST_QUERY
+            or _from_a_script_elsewhere(environ)
+        ):
             return self._application(plain, start)
         locale = pick_locale(
             "", environ.get("HTTP_ACCEPT_LANGUAGE", "")[:200], self._bulletin.settings.locale

@@ -74,24 +74,20 @@ function marked(html, at) {
   });
 }
 
-// A message: {"title", "body", "tag", "url"}; only pages of our own are opened.
+// A message: {"title", "body", "lang", "tag", "identifier", "expires_at"}. It may arrive late, and then it says so.
 self.addEventListener("push", (event) => {
   let told = {};
   try { told = event.data?.json() ?? {}; } catch { told = { body: event.data.text() }; }
-  const title = told.title || "Warning / 预警";
-  const options = {
-    body: told.body || "", tag: told.tag || "", renotify: Boolean(told.tag), requireInteraction: true,
-    icon: "/public/assets/icon-192.png", data: { url: told.url || "/public" },
-  };
-  event.waitUntil(self.registration.showNotification(title, options));
+  const over = told.expires_at && Date.parse(told.expires_at) <= Date.now();
+  const note = told.lang?.startsWith("zh") ? "已过期 · " : "Expired · ";
+  const address = told.identifier ? `/public/w/${encodeURIComponent(told.identifier)}` : "/public";
+  event.waitUntil(self.registration.showNotification(told.title || "Warning / 预警", {
+    body: (over ? note : "") + (told.body || ""), lang: told.lang, tag: told.tag, renotify: Boolean(told.tag),
+    requireInteraction: !over, icon: "/public/assets/icon-192.png", data: { address },
+  }));
 });
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  let address = new URL("/public", self.location.origin);
-  try {
-    const wished = new URL(event.notification.data.url, self.location.origin);
-    if (wished.origin === self.location.origin && wished.pathname.startsWith("/public")) address = wished;
-  } catch { /* not an address: the first page is opened */ }
-  event.waitUntil(self.clients.openWindow(address.href));
+  event.waitUntil(self.clients.openWindow(event.notification.data.address));
 });

@@ -20,10 +20,10 @@ def register(server: Flask, store: Store, settings: Settings, *, clock: Clock = 
     Last of all, behind the guard: the memory in front of the server keeps answers with all their headers.
     """
     from api import cap_feeds, push
-    from pages.public import check, views
+    from pages.public import check, files, views
 
     bulletin = Bulletin(store, settings, clock)
     server.extensions[EXTENSION] = bulletin
-    for module in (views, check, cap_feeds, push):
+    for module in (views, check, files, cap_feeds, push):
         server.register_blueprint(module.blueprint)
     server.wsgi_app = Front(server.wsgi_app, bulletin)  # type: ignore[assignment, method-assign]

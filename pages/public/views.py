@@ -24,6 +24,7 @@ from data.errors import ConfigError
 from data.regions import RegionIndex, load_regions
 from data.settings import ROOT
 from data.text import LOCALES, translator
+from pages.public.files import media_of
 from pages.public.map import drawing
 
 ASSETS = ROOT / "assets" / "public"
@@ -87,7 +88,7 @@ def one(identifier: str) -> Response:
         print=found.certificate_sha256, sha256=found.issued.signed_sha256, sender=found.alert.sender,
         references=[reference.identifier for reference in found.alert.references],
         resources=[one for one in found.alert.info[0].resource if one.uri.startswith(("https://", "http://"))],
-        map=_map([found], regions_of(), locale_of()),
+        map=_map([found], regions_of(), locale_of()), media=media_of(found),
     )  # fmt: skip
 
 
