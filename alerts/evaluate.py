@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
+from alerts.arrivals import SeenRuns, runs_seen
 from alerts.engine import (
     AHEAD_S,
     Compiled,
@@ -35,7 +36,7 @@ from alerts.engine import (
 from alerts.freeze import TEXTS, state_from_bytes, state_to_bytes
 from alerts.inputs import Gatherer
 from alerts.keep import Outcome, keep_evaluation, keep_state, keep_transitions, keep_version
-from alerts.late import Missed, find_missed, keep_checkpoint, late_drafts, late_transitions, newest_payload
+from alerts.late import Missed, find_missed, keep_checkpoint, late_drafts, late_transitions
 from alerts.memory import Memory
 from alerts.mute import held_back, muted_up_to, read_mutes
 from alerts.neighbours import Land, regroup
@@ -114,7 +115,7 @@ def evaluate_all(
     with store.read() as connection:
         enabled = enabled_rules(connection, listed, now)
         mutes = read_mutes(connection, now)
-        seen = newest_payload(connection)
+        seen = runs_seen(connection, now)
     _mark_loaded(store, {item.rule.key for item in enabled}, epoch)
     gatherer = Gatherer(store, home, base_dir, now, rules=[item.rule for item in enabled], memory=memory)
     land = Land(home, index)
@@ -286,7 +287,7 @@ def _write(
     item: Evaluated,
     late: Late,
     muted: Small,
-    seen: int,
+    seen: SeenRuns,
     now: datetime,
     epoch: int | None,
 ) -> tuple[Outcome, State]:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from alerts.arrivals import SeenRuns
 from alerts.engine import Transition
 from alerts.inputs import utc_of
 from alerts.pack import PackRule
@@ -45,14 +46,14 @@ def keep_version(connection: Connection, item: PackRule, now: datetime) -> None:
 
 
 def keep_state(
-    connection: Connection, rule: Rule, blob: bytes, now: datetime, *, moved: bool, seen: int | None
+    connection: Connection, rule: Rule, blob: bytes, now: datetime, *, moved: bool, seen: SeenRuns | None
 ) -> None:
     """The state; its watermark only after a success, and what it has seen only where all of that was used."""
     values: dict[str, Any] = {"digest": rule.digest, "evaluated_at": now, "state": blob}
     if moved:
         values["watermark_at"] = now
     if seen is not None:
-        values["seen_payload"] = seen
+        values["seen_runs"] = seen.as_json()
     row = rule_state.c.rule == rule.key
     if not connection.execute(rule_state.update().where(row).values(**values)).rowcount:
         connection.execute(rule_state.insert().values(rule=rule.key, enabled=True, **values))

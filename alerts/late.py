@@ -1,10 +1,10 @@
 """Data that come late: the looks that should have seen them are done again, from an earlier state of the rule.
 
 A reading is late when an evaluation has already looked at its time without it, and it is either older than the rule
-lets a newest reading be, or not the newest of its station. From the last state kept before it the same pure steps are
-taken at the same times, with all that is known now, as if everything had come in time. In the regions that late
-readings belong to, the state goes on from there, and levels that were missed are proposed with the reason "late
-data". What was proposed or issued before stays as it was.
+lets a newest reading be, or not the newest of its station; so is a step of an observed field. From the last state
+kept before it the same pure steps are taken at the same times, with all that is known now, as if everything had come
+in time. In the regions that late readings belong to, the state goes on from there, and levels that were missed are
+proposed with the reason "late data". What was proposed or issued before stays as it was.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from alerts.engine import AHEAD_S, Compiled, Phase, State, Transition, after_gap, step
+from alerts.arrivals import LEAST_EVERY, late_arrivals, regions_of, span_of, watched_late
+from alerts.engine import Compiled, Phase, State, Transition, after_gap, step
 from alerts.freeze import TEXTS, state_from_bytes
 from alerts.inputs import Gatherer, utc_of
+from alerts.memory import Memory
 from alerts.neighbours import Land
 from alerts.propose import Draft, drafts_of
-from alerts.rule import Rule, RuleInput
-from alerts.station_inputs import Network, place_in
+from alerts.rule import Rule
+from alerts.station_inputs import Network
 from data.model import Level
 from data.store.engine import Store
-from data.store.tables import evaluation, observation, payload, rule_checkpoint, rule_state, station, transition
+from data.store.tables import evaluation, rule_checkpoint, transition
 
 LATE = "late data"
-LONGEST = timedelta(hours=24)  # how far back looks are done again
 KEPT = 12  # earlier states of a rule
-LEAST_EVERY = timedelta(hours=1)
 
 Bools = NDArray[np.bool_]
 
@@ -71,26 +71,9 @@ class FarReaching(Gatherer):
         return super()._reach(quantity) + self.since
 
 
-def watches_stations(rule: Rule) -> bool:
-    return any(item.source == "stations" for item in rule.inputs.values())
-
-
-def span_of(rule: Rule) -> timedelta:
-    """How far back a rule's looks are done again: as long as a reading and the clocks it starts may matter."""
-    ages = [rule.max_age if item.max_age is None else item.max_age for item in rule.inputs.values()]
-    memory = max(item.memory_s for item in rule.inputs.values() if item.source == "stations")
-    clocks = max(max(level.for_, level.hold) for level in rule.levels.values())
-    return min(max(timedelta(seconds=memory + max(ages) + clocks), LEAST_EVERY), LONGEST)
-
-
-def newest_payload(connection: Connection) -> int:
-    """The newest payload that can be seen."""
-    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(payload.c.id), 0))).scalar_one())
-
-
 def keep_checkpoint(connection: Connection, rule: Rule, blob: bytes, now: datetime) -> None:
     """Keep the state where the last one kept is old enough, and drop those that nothing goes back to."""
-    if not watches_stations(rule):
+    if not watched_late(rule):
         return
     table, span = rule_checkpoint.c, span_of(rule)
     mine = table.rule == rule.key
@@ -117,13 +100,13 @@ def find_missed(
         Before and after this evaluation's step without regard to late readings: what regions without them go on with.
     """
     rule, now = compiled.rule, gatherer.now
-    if not watches_stations(rule):
+    if not watched_late(rule):
         return None
     with store.read() as connection:
-        late = _late_readings(connection, rule, now)
+        late = late_arrivals(connection, rule, now)
         if not late:
             return None
-        since = min(at for _, _, _, at in late)
+        since = min(one.at for one in late)
         checkpoint = _checkpoint_before(connection, rule, since)
         if checkpoint is None:
             return None
@@ -132,7 +115,7 @@ def find_missed(
     state, codes = state_from_bytes(checkpoint.state)
     if not np.array_equal(codes, gatherer.index.code[rids]):
         return None
-    regions = _regions_of(late, gatherer, rule, rids)
+    regions = regions_of(late, gatherer, rule, rids)
     state, courses = _again(store, gatherer, compiled, state, checkpoint.at, looks)
     merged = _merged(regions, state, ordinary)
     places = {str(code): place for place, code in enumerate(codes.tolist())}
@@ -212,38 +195,6 @@ def _phase_of(level: Level) -> Phase:
     return Phase.FIRING if level > Level.NONE else Phase.NORMAL
 
 
-def _late_readings(connection: Connection, rule: Rule, now: datetime) -> list[tuple[str, str, str, float]]:
-    """Quantity, source, station and time of readings that came since the last success and came late."""
-    mine = rule_state.c.rule == rule.key
-    row = connection.execute(sa.select(rule_state).where(mine, rule_state.c.digest == rule.digest)).first()
-    if row is None or row.seen_payload is None or row.evaluated_at is None:
-        return []
-    fresh = sa.select(payload.c.source).where(payload.c.id > row.seen_payload).distinct()
-    sources = connection.execute(sa.select(station.c.source).where(station.c.source.in_(fresh)).distinct()).scalars()
-    told = sources.all()
-    found: dict[tuple[str, str, str, float], None] = {}
-    for item in (item for item in rule.inputs.values() if item.source == "stations" and told):
-        for source, native, at in connection.execute(_late_query(rule, item, told, row, now)):
-            found[(item.quantity, source, native, at.timestamp())] = None
-    return list(found)
-
-
-def _late_query(rule: Rule, item: RuleInput, sources: Sequence[str], row: Any, now: datetime) -> Any:
-    age = timedelta(seconds=rule.max_age if item.max_age is None else item.max_age)
-    table, newer = observation.c, observation.alias("newer")
-    surpassed = sa.exists().where(
-        newer.c.source == table.source, newer.c.quantity == table.quantity, newer.c.station == table.station,
-        newer.c.observed_at > table.observed_at, newer.c.observed_at <= now + timedelta(seconds=AHEAD_S),
-    )  # fmt: skip
-    since = now - span_of(rule) - timedelta(seconds=item.memory_s) - age
-    named = set(sources) & set(item.feeds) if item.feeds else set(sources)
-    return sa.select(table.source, table.station, table.observed_at).where(
-        table.quantity == item.quantity, table.source.in_(sorted(named)), table.payload_id > row.seen_payload,
-        table.observed_at > since, table.observed_at <= row.evaluated_at,
-        sa.or_(table.observed_at < now - age, surpassed),
-    )  # fmt: skip
-
-
 def _checkpoint_before(connection: Connection, rule: Rule, since: float) -> Any:
     """The last state kept before a time, or the first there is."""
     table = rule_checkpoint.c
@@ -268,20 +219,6 @@ def _recorded(connection: Connection, rule: Rule, after: datetime) -> list[tuple
     return [(row.region, int(row.to_level)) for row in rows]
 
 
-def _regions_of(
-    late: Sequence[tuple[str, str, str, float]], gatherer: Gatherer, rule: Rule, rids: NDArray[np.int32]
-) -> Bools:
-    regions = np.zeros(len(rids), dtype=np.bool_)
-    for item in (item for item in rule.inputs.values() if item.source == "stations"):
-        network = gatherer.network(item.quantity, item.unit)
-        names = {(source, native) for quantity, source, native, _ in late if quantity == item.quantity}
-        told = zip(network.sources.tolist(), network.ids.tolist(), strict=True)
-        mine = np.array([pair in names for pair in told], dtype=np.bool_)
-        place = place_in(network.leaf, rids, gatherer.index.parent_rid)[mine]
-        regions[place[place >= 0]] = True
-    return regions
-
-
 def _again(
     store: Store,
     gatherer: Gatherer,
@@ -294,10 +231,11 @@ def _again(
     home, base_dir, rule = gatherer.home, gatherer.base_dir, compiled.rule
     whole = FarReaching(store, home, base_dir, gatherer.now, rules=[rule], since=gatherer.now - last)
     courses: dict[int, list[int]] = {}
+    memory = Memory()  # of fields: most looks are given the same steps
     for at in looks:
         if (at - last).total_seconds() > compiled.max_age_s.min():
             state = after_gap(state)
-        then = AsKnownNow(store, home, base_dir, at, rules=[rule], whole=whole)
+        then = AsKnownNow(store, home, base_dir, at, rules=[rule], memory=memory, whole=whole)
         before = state
         state, _ = step(compiled, state, then.gather(rule, state.level_since), at)
         for index in np.flatnonzero(state.level != before.level).tolist():

@@ -321,7 +321,7 @@ rule_state = Table(
     _column("evaluated_at", UtcTime, nullable=True),
     _column("watermark_at", UtcTime, nullable=True),
     _column("state", sa.LargeBinary, nullable=True),
-    _column("seen_payload", Key, nullable=True),  # the newest payload that the last success could see
+    _column("seen_runs", Json, nullable=True),  # the runs that the last success could see: newest, missing
 )
 
 # Earlier states of a rule, from which a window is run again when a reading comes late.
