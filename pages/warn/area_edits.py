@@ -75,13 +75,14 @@ def register(dash_app: Dash, context: Context) -> None:
 
     def change(mark: Any, how: Callable[[Content], Content]) -> Any:
         """Keep a change of the area; what cannot be is said and changes nothing."""
-        t = translator(locale_of(context))
+        locale = locale_of(context)
+        t = translator(locale)
         try:
             shown, said = service.save(context, mark, how, t)
         except Refusal as error:
             return no_update, no_update, no_update, error.told(t)
         item = service.find(context, shown)
-        return shown, said, no_update if item is None else form(item, context, t), ""
+        return shown, said, no_update if item is None else form(item, context, t, locale), ""
 
     @dash_app.callback(
         *taken, Input("warn-map-change", "data"), State("warn-shown", "data"), prevent_initial_call=True

@@ -79,7 +79,7 @@ def _proposal(number: int, person: Person, context: Context, t: Translate, local
         held = found.current
         link = html.A(
             t("{hazard}, until {time}").format(
-                hazard=hazard_word(held.hazard, t), time=local(held.expires_at, context.settings.zone)
+                hazard=hazard_word(held.hazard, locale), time=local(held.expires_at, context.settings.zone)
             ),
             href=f"{PATH}?id={held.id}",
         )
@@ -249,7 +249,7 @@ def _to_sign(item: DeskWarning, context: Context, t: Translate, locale: str) -> 
     area = item.content.texts.get(locale) or next(iter(item.content.texts.values()), None)  # type: ignore[call-overload]
     facts: Sequence[tuple[str, Any]] = (
         (t("Level"), chip(item.level, t)),
-        (t("Hazard"), hazard_word(item.hazard, t)),
+        (t("Hazard"), hazard_word(item.hazard, locale)),
         (t("Area"), area.area if area is not None else "–"),
         (t("Ends"), local(item.expires_at, context.settings.zone)),
         (t("Goes to"), reach_words(whom, t)),

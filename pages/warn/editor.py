@@ -50,15 +50,15 @@ def field(place: str) -> dict[str, str]:
     return {"type": FIELD, "place": place}
 
 
-def form(item: DeskWarning, context: Context, t: Translate) -> list[Component]:
+def form(item: DeskWarning, context: Context, t: Translate, locale: str) -> list[Component]:
     """All fields of a text."""
     content = item.content
     with context.store.read() as connection:
         groups = group_sizes(connection)
     return [
         _part("texts", t("Texts"), _texts(content, t)),
-        _part("level", t("Level and meaning"), _meaning(content, context, t)),
-        _part("times", t("Times"), _times(item, context, t)),
+        _part("level", t("Level and meaning"), _meaning(content, context, t, locale)),
+        _part("times", t("Times"), _times(item, context, t, locale)),
         _part("to", t("Who gets it, and files"), _receivers(content, groups, t)),
     ]
 
@@ -92,7 +92,7 @@ def _language(content: Content, language: str, t: Translate) -> Component:
     return html.Div(rows, lang="zh-Hans" if language == "zh" else "en", className="warn-language")
 
 
-def _meaning(content: Content, context: Context, t: Translate) -> list[Component]:
+def _meaning(content: Content, context: Context, t: Translate, locale: str) -> list[Component]:
     levels = [{"value": level.key, "label": level_word(level, t)} for level in LEVELS]
     hazards = sorted({*table().hazards, content.hazard})
     statuses = [one for one in STATUSES if one != "Actual" or not scenario_of(context.clock)]
@@ -108,7 +108,7 @@ def _meaning(content: Content, context: Context, t: Translate) -> list[Component
                 dmc.Select(id=field("level"), label=t("Level"), data=levels, value=content.level, **pick),
                 dmc.Select(
                     id=field("hazard"), label=t("Hazard"), value=content.hazard, searchable=True,
-                    data=[{"value": one, "label": hazard_word(one, t)} for one in hazards], **pick,
+                    data=[{"value": one, "label": hazard_word(one, locale)} for one in hazards], **pick,
                 ),
                 dmc.Select(
                     id=field("status"), label=t("Real or exercise"), value=content.status,
@@ -134,7 +134,7 @@ def _meaning(content: Content, context: Context, t: Translate) -> list[Component
     ]  # fmt: skip
 
 
-def _times(item: DeskWarning, context: Context, t: Translate) -> list[Component]:
+def _times(item: DeskWarning, context: Context, t: Translate, locale: str) -> list[Component]:
     zone, now, content = context.settings.zone, context.clock(), item.content
 
     def moment(name: str, label: str, at: datetime | None) -> Component:
@@ -152,14 +152,14 @@ def _times(item: DeskWarning, context: Context, t: Translate) -> list[Component]
     fields = [
         moment("onset_at", t("Begins"), content.onset_at), moment("expires_at", t("Ends"), content.expires_at)
     ]  # fmt: skip
-    return [html.Div(fields, className="warn-fields"), ways, *limit_words(item, context, t)]
+    return [html.Div(fields, className="warn-fields"), ways, *limit_words(item, context, t, locale)]
 
 
-def limit_words(item: DeskWarning, context: Context, t: Translate) -> list[Component]:
+def limit_words(item: DeskWarning, context: Context, t: Translate, locale: str) -> list[Component]:
     """What the office allows this hazard, beside the times."""
     allowed = service.limits_of_item(context, item)
     said = t("{hazard}: {default} by default, never longer than {hard}.").format(
-        hazard=hazard_word(item.content.hazard, t), default=span(allowed.default, t), hard=span(allowed.hard, t)
+        hazard=hazard_word(item.content.hazard, locale), default=span(allowed.default, t), hard=span(allowed.hard, t)
     )
     return [html.P(said, className="dim")]
 
@@ -208,7 +208,7 @@ def _file(one: Attachment, place: int, t: Translate) -> Component:
     return html.Span([said, less], className="warn-chip")
 
 
-def reading(item: DeskWarning, context: Context, t: Translate) -> list[Component]:
+def reading(item: DeskWarning, context: Context, t: Translate, _locale: str) -> list[Component]:
     """The same for who reads and does not write."""
     content, zone = item.content, context.settings.zone
     columns = [

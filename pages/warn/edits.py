@@ -29,7 +29,8 @@ def register(dash_app: Dash, context: Context) -> None:
     """Fields, the template's texts, longer times, files."""
 
     def keep(mark: Any, how: Callable[[Content], Content], *, anew: bool) -> Any:
-        t = translator(locale_of(context))
+        locale = locale_of(context)
+        t = translator(locale)
         try:
             shown, said = service.save(context, mark, how, t)
         except Refusal as error:
@@ -38,7 +39,7 @@ def register(dash_app: Dash, context: Context) -> None:
             return shown, said, no_update
         item = service.find(context, shown)
         assert item is not None
-        return shown, said, form(item, context, t)
+        return shown, said, form(item, context, t, locale)
 
     @dash_app.callback(
         Output("warn-shown", "data", allow_duplicate=True), Output("warn-saved", "children", allow_duplicate=True),

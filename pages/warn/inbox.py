@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from access.people import Person
 from alerts.desk.read import DeskWarning, Inbox, history, inbox
+from alerts.desk.template import template_of
 from alerts.offer import shares_of
 from data.model import Level
 from data.store.tables import rule_version
@@ -94,7 +95,7 @@ def build(
     """The sections; `chosen` is the row that is open, such as `id=5`."""
 
     def messages(items: Sequence[DeskWarning]) -> list[Component]:
-        return [_message(item, chosen, picture, context, t) for item in items]
+        return [_message(item, chosen, picture, context, t, locale) for item in items]
 
     desk = picture.desk
     waiting = sorted(desk.submitted, key=lambda item: (-item.level, item.submitted_at or item.updated_at))
@@ -125,7 +126,7 @@ def _proposals(picture: Picture, chosen: str, context: Context, t: Translate, lo
         rows = [_proposal(row, picture, chosen, context, t, locale) for row in found]
         yield from rows[:SHOWN]
         if rows[SHOWN:]:
-            more = t("{n} more: {hazard}").format(n=len(rows) - SHOWN, hazard=hazard_word(hazard, t))
+            more = t("{n} more: {hazard}").format(n=len(rows) - SHOWN, hazard=hazard_word(hazard, locale))
             yield html.Details([html.Summary(more), *rows[SHOWN:]], className="more")
 
 
@@ -149,16 +150,19 @@ def _proposal(row: Any, picture: Picture, chosen: str, context: Context, t: Tran
     return _row(parts, f"proposal={row.id}", chosen)
 
 
-def hazard_word(hazard: str, t: Translate) -> str:
-    """The name of a hazard in the reader's language."""
-    return t(hazard.replace("_", " "))
+def hazard_word(hazard: str, locale: str) -> str:
+    """The name of a hazard in the reader's language, as warnings call it."""
+    event = template_of(hazard).event
+    return event.get("zh" if locale == "zh" else "en") or hazard.replace("_", " ")
 
 
-def _message(item: DeskWarning, chosen: str, picture: Picture, context: Context, t: Translate) -> Component:
+def _message(
+    item: DeskWarning, chosen: str, picture: Picture, context: Context, t: Translate, locale: str
+) -> Component:
     parts = [
         html.Span(mark(item.level, t), className="signs"),
         html.Span(
-            [*_stamp(item, t), html.B(hazard_word(item.hazard, t)), " · ", t(KINDS_OF_MESSAGE[item.kind])],
+            [*_stamp(item, t), html.B(hazard_word(item.hazard, locale)), " · ", t(KINDS_OF_MESSAGE[item.kind])],
             className="name",
         ),
         html.Span(living_age(item.submitted_at or item.updated_at, picture.now, t), className="dim"),
@@ -189,7 +193,7 @@ def _in_force(
     style, at = "bad" if _ends_soon(item, picture.now) else "dim", local(item.expires_at, context.settings.zone)
     parts = [
         html.Span(mark(item.level, t), className="signs"),
-        html.Span([*_stamp(item, t), html.B(hazard_word(item.hazard, t))], className="name"),
+        html.Span([*_stamp(item, t), html.B(hazard_word(item.hazard, locale))], className="name"),
         html.Span(ends, className=style, title=at),
         html.Span(where(item.content.regions, len(item.content.regions), context, t, locale), className="dim wide"),
     ]

@@ -101,7 +101,7 @@ def view(found: Shown, person: Person, context: Context, t: Translate, locale: s
         locked = not service.may_write(found.item, context)
         write = reading if locked else form
         return Parts(
-            head=_head(found, person, context, t, locale), form=write(found.item, context, t), locked=locked
+            head=_head(found, person, context, t, locale), form=write(found.item, context, t, locale), locked=locked
         )  # fmt: skip
     if found.proposal is not None:
         return _proposed(found, person, context, t, locale)
@@ -114,7 +114,7 @@ def _head(found: Shown, person: Person, context: Context, t: Translate, locale: 
     now, zone = context.clock(), context.settings.zone
     stamp = [html.Span(t(STAMPS[item.status]), className="warn-stamp")] if item.status in STAMPS else []
     place = where(item.content.regions, len(item.content.regions), context, t, locale)
-    title = f"{hazard_word(item.hazard, t)} · {place}" if place else hazard_word(item.hazard, t)
+    title = f"{hazard_word(item.hazard, locale)} · {place}" if place else hazard_word(item.hazard, locale)
     state = [html.B(t(STATES[item.state])), " · ", t(KINDS_OF_MESSAGE[item.kind])]
     if item.state == "issued":
         holds = t("holds") if item.in_force(now) else t("holds no more")
