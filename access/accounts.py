@@ -59,7 +59,7 @@ def create(
     if len(address) > 255 or not _EMAIL.fullmatch(address):
         raise ConfigError([f"not an e-mail address: {email!r}"])
     if find(connection, email=address) is not None:
-        raise ConfigError([f"there is an account for {address}"])
+        raise ConfigError([f"there is an account already: {address}"])
     statement = user.insert().values(
         email=address, name=_one_line(name)[:200], password=password_hash, active=True,
         handle=secrets.token_hex(32), created_at=at, locale="",
