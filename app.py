@@ -273,6 +273,13 @@ def parser() -> argparse.ArgumentParser:
     from alerts import mute_command
 
     mute_command.add_arguments(mutes)
+    from alerts import recipients_command
+
+    recipients = commands.add_parser("recipients", help="who is to hear of warnings")
+    recipients_command.add_arguments(recipients.add_subparsers(dest="action", required=True))
+    recipients_command.add_resume(commands.add_parser("resume", help="let go deliveries that are held"))
+    for name, text in (("backup", "a copy of the store"), ("restore", "bring a copy back; deliveries are held then")):
+        commands.add_parser(name, help=text).add_argument("path", type=Path)
     cap = commands.add_parser("cap", help="CAP messages").add_subparsers(dest="action", required=True)
     from alerts.cap import command as cap_command
 
@@ -330,6 +337,10 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             from layers.survey.command import main as survey_main
 
             return survey_main(options)
+        case "recipients" | "resume":
+            return run_recipients(options, settings)
+        case "backup" | "restore":
+            return run_copy(options, settings)
         case "cap":
             from alerts.cap.command import check_main as cap_main
 
@@ -368,6 +379,41 @@ def refuse_in_exercise(settings: Settings) -> None:
         refuse_exercise(store)
     finally:
         store.close()
+
+
+def run_recipients(options: argparse.Namespace, settings: Settings) -> int:
+    """Lists of recipients, and deliveries that are held."""
+    from access import audit
+    from alerts.recipients_command import recipients_main, resume_main
+    from data.regions import load_regions
+    from data.store.exercise import clock_of
+
+    store = open_migrated(settings.url)
+    now = clock_of(store)()
+    if options.command == "resume":
+        return resume_main(store, options, now=now, audit=audit.append)
+    return recipients_main(store, options, index=load_regions(settings.base_dir), now=now, audit=audit.append)
+
+
+def run_copy(options: argparse.Namespace, settings: Settings) -> int:
+    """Copy the store, or bring a copy back: then nothing that waited in it leaves before a person resumes."""
+    from access import audit
+    from alerts.hold import hold
+    from data.store import backup
+
+    now, path = utc_now(), options.path
+    if options.command == "backup":
+        print(f"{path}: {backup.backup(open_migrated(settings.url), path) / 1e6:.1f} MB")
+        return 0
+
+    def prepare(connection: Any) -> None:
+        hold(connection, by="restore", why=f"restored from {path.name}", now=now)
+        audit.append(connection, at=now, actor="command line", action="store restore", object=path.name)
+
+    before = backup.restore(settings.url, path, prepare, now=now)
+    print(f"restored; the store before is {before}" if before else "restored")
+    print("Deliveries are held: look at what waits, then run `python app.py resume`.")
+    return 0
 
 
 def run_mute(options: argparse.Namespace, settings: Settings) -> int:
