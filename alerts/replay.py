@@ -32,6 +32,7 @@ BEAT_S = 0.25  # real time between two writings of where the clock stands
 LONGEST_LOOK = timedelta(hours=1)  # how far ahead a quiet time is looked through at once
 
 Deliver = Callable[[Delivery, int], Any]  # stores one run at its own time, under an epoch
+Rules = Callable[[Store], Sequence[PackRule]]
 Work = Callable[[datetime, int], int]  # as the engine's work on fields
 
 
@@ -43,8 +44,8 @@ class Replayer:
     ----------
     held : HeldStore
         The store of the replay; `deliver` and `works` write through the same object.
-    rules : sequence of PackRule
-        As the live engine would load them.
+    rules : callable
+        The rules that run now; the same object as long as nobody has decided anything.
     deliver : callable
         Stores a run through the live parse and store path.
     works : sequence of callable
@@ -57,7 +58,7 @@ class Replayer:
     home: Path
     base_dir: Path
     scenario: Scenario
-    rules: Sequence[PackRule]
+    rules: Rules
     deliver: Deliver
     epoch: int
     works: Sequence[Work] = ()
@@ -144,7 +145,8 @@ class Replayer:
             waiting = [work for work in waiting if work(at, self.epoch)]
 
     def _evaluate(self, at: datetime) -> None:
-        evaluate_all(self.held, self.home, self.base_dir, self.rules, at, epoch=self.epoch, memory=self._memory)
+        rules = self.rules(self.held)
+        evaluate_all(self.held, self.home, self.base_dir, rules, at, epoch=self.epoch, memory=self._memory)
 
     def _quiet(self, after: datetime, before: datetime, fast_until: datetime | None, paced: bool) -> bool:
         """The looks between two deliveries: those that change something in full, the others in passing."""
@@ -154,9 +156,10 @@ class Replayer:
                 return False
             count = self._same_until(looks)
             if count:
-                if not self._pass(looks[:count], fast_until, paced):
+                passed = self._pass(looks[:count], fast_until, paced)
+                if passed is None:
                     return False
-                looks = looks[count:]
+                looks = looks[passed:]
                 continue
             if paced and not self._wait(looks[0], fast_until):
                 return False
@@ -183,23 +186,28 @@ class Replayer:
         return same
 
     def _is_settled(self, at: datetime) -> bool:
-        return is_settled(self.held, self.home, self.base_dir, self.rules, at, self._memory)
+        return is_settled(self.held, self.home, self.base_dir, self.rules(self.held), at, self._memory)
 
-    def _pass(self, looks: Sequence[datetime], fast_until: datetime | None, paced: bool) -> bool:
-        """Go through looks that change nothing; by the clock, as many at once as real time has room for."""
-        place = 0
+    def _pass(self, looks: Sequence[datetime], fast_until: datetime | None, paced: bool) -> int | None:
+        """Go through looks that change nothing; by the clock, as many at once as real time has room for.
+
+        Returns how many it went through, which are not all when people decide something of rules; None when stopped.
+        """
+        place, rules = 0, self.rules(self.held)
         while place < len(looks):
             reach = self._reach(looks[place], fast_until) if paced else looks[-1]
             last = looks[max(place, bisect.bisect_right(looks, reach) - 1)]
             if paced and not self._wait(last, fast_until):
-                return False
+                return None
+            if self.rules(self.held) is not rules:
+                return place
             with self.held.one(epoch=self.epoch) as connection:
                 note_settled(connection, last)
                 beat(self.held, self.epoch, now=last)
                 set_exercise(connection, at=last, next_at=last, wall_at=self.wall())
             place = bisect.bisect_right(looks, last)
             self.told(last)
-        return True
+        return place
 
     def _reach(self, at: datetime, fast_until: datetime | None) -> datetime:
         """Up to where looks are passed at once from `at` on."""

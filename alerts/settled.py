@@ -31,9 +31,9 @@ def is_settled(
     """
     with store.read() as connection:
         enabled = enabled_rules(connection, rules, at)
-        rows = connection.execute(sa.select(rule_state.c.rule, rule_state.c.evaluated_at).where(rule_state.c.loaded))
-        looked = {row.rule for row in rows if row.evaluated_at is not None}
-    if looked != {item.rule.key for item in enabled}:
+        rows = connection.execute(sa.select(rule_state).where(rule_state.c.loaded))
+        looked = {(row.rule, row.digest) for row in rows if row.evaluated_at is not None}
+    if looked != {(item.rule.key, item.rule.digest) for item in enabled}:
         return False
     gatherer = Gatherer(store, home, base_dir, at, rules=[item.rule for item in enabled], memory=memory)
     for item in enabled:

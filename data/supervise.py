@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import IO
 
 LONGEST_BACKOFF_S = 30.0
 STEADY_S = 20.0  # a child that ran this long starts its backoff anew
@@ -23,13 +24,23 @@ class Child:
     started: float = 0.0
     backoff_s: float = 0.5
     due: float = field(default=0.0)
+    shared: tuple[int, ...] = ()  # open files that it keeps
 
 
 def supervise(
-    commands: Mapping[str, Sequence[str]], say: Callable[[str], None], *, grace_s: float = 10.0, poll_s: float = 0.2
+    commands: Mapping[str, Sequence[str]],
+    say: Callable[[str], None],
+    *,
+    grace_s: float = 10.0,
+    poll_s: float = 0.2,
+    lock: IO[bytes] | None = None,
 ) -> int:
-    """Run the commands until SIGINT or SIGTERM, then end them in order. Returns an exit status."""
-    children = [Child(name, command) for name, command in commands.items()]
+    """Run the commands until SIGINT or SIGTERM, then end them in order. Returns an exit status.
+
+    A locked file that is given stays locked as long as any of the processes lives, whatever became of this one.
+    """
+    shared = () if lock is None else (lock.fileno(),)
+    children = [Child(name, command, shared=shared) for name, command in commands.items()]
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -56,7 +67,7 @@ def _tend(child: Child, say: Callable[[str], None]) -> None:
         child.backoff_s = min(child.backoff_s * 2, LONGEST_BACKOFF_S)
     if child.process is None and now >= child.due:
         # a session of its own: Ctrl-C reaches the supervisor alone, which then ends the children in order
-        child.process = subprocess.Popen(list(child.command), start_new_session=True)
+        child.process = subprocess.Popen(list(child.command), start_new_session=True, pass_fds=child.shared)
         child.started = now
 
 

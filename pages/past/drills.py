@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import secrets
@@ -10,9 +11,11 @@ import shutil
 import socket
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import yaml
 
@@ -37,6 +40,7 @@ class Plan:
     speed: float
     fast_until: str
     office: bool  # whether the office's own rules are played, as its people have enabled them
+    decided: int = 0  # the newest of their decisions; what is decided after it was decided in the exercise
 
     def write(self, home: Path) -> None:
         (home / PLAN).write_text(json.dumps(asdict(self)), encoding="utf-8")
@@ -48,14 +52,43 @@ class Plan:
 
 def run_exercise(settings: Settings, options: argparse.Namespace, begin: datetime | None) -> int:
     """`demo` and `drill`: pages and a playing engine over a home of their own, until told to stop."""
-    from alerts.scenario_file import read_scenario
     from data.supervise import supervise
 
     drill = options.command == "drill"
     name = Path(options.scenario).stem
-    home = options.home or (_drill_home(settings, name) if drill else settings.base_dir.parent / "demo" / name)
-    if not drill and options.home is None and (home / PLAN).is_file():
-        shutil.rmtree(home)  # a demonstration of before, by its own plan
+    own_home = options.home or (_drill_home(settings, name) if drill else None)
+    home = own_home or settings.base_dir.parent / "demo" / name
+    with nullcontext() if own_home else _alone(home) as lock:
+        if own_home is None and (home / PLAN).is_file():
+            shutil.rmtree(home)  # a demonstration of before, by its own plan
+        own = _prepare(settings, options, home, begin)
+        script = str(ROOT / "app.py")
+        environ = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
+        os.environ.clear()
+        os.environ.update(environ | {"TOCSIN_HOME": str(own.home), "TOCSIN_BASE_DIR": str(settings.base_dir)})
+        commands = {name: [sys.executable, script, name] for name in ("play", "web")}
+        return supervise(commands, lambda line: print(line, file=sys.stderr, flush=True), lock=lock)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[IO[bytes]]:
+    """A lock beside the home of a demonstration, so that no other clears it away while processes live there."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with (home.parent / f"{home.name}.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                [f"a demonstration runs in {home}: end it first, or name another folder with --home"]
+            ) from None
+        yield lock
+
+
+def _prepare(settings: Settings, options: argparse.Namespace, home: Path, begin: datetime | None) -> Settings:
+    """The home of an exercise that can begin, and its settings; people are told where and how to sign in."""
+    from alerts.scenario_file import read_scenario
+
+    drill = options.command == "drill"
     check_home(home, resume=False)
     scenario = read_scenario(keep(find_scenario(options.scenario, home / KEPT), home))
     begin = begin or (None if drill else scenario.head.show_from)
@@ -65,17 +98,26 @@ def run_exercise(settings: Settings, options: argparse.Namespace, begin: datetim
     port = options.port or _free_port(settings)
     own = replace(own, rule_paths=tuple(path.resolve() for path in settings.rule_paths) if drill else ())
     _write_settings(own, settings, scenario, port)
-    with replayer(own, scenario, lambda: False, rules=rules_of(own, scenario, office=drill)) as player:
+    with replayer(own, scenario, lambda: False) as player:
         player.prepare(options.command, scenario.head.end, options.speed)
         greeting = _copy_office(settings, own) if drill else _demo_account(own)
+    replace(plan, decided=_newest_decision(own)).write(home)
     print(f"{scenario.head.title.en} on http://{own.host}:{port}", flush=True)
     print(greeting, flush=True)
-    script = str(ROOT / "app.py")
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
-    os.environ.clear()
-    os.environ.update(environ | {"TOCSIN_HOME": str(home), "TOCSIN_BASE_DIR": str(settings.base_dir)})
-    commands = {name: [sys.executable, script, name] for name in ("play", "web")}
-    return supervise(commands, lambda line: print(line, file=sys.stderr, flush=True))
+    return own
+
+
+def _newest_decision(own: Settings) -> int:
+    import sqlalchemy as sa
+
+    from data.store.engine import open_store
+    from data.store.tables import rule_decision
+
+    store = open_store(own.url)
+    with store.read() as connection:
+        newest = connection.execute(sa.select(sa.func.max(rule_decision.c.id))).scalar()
+    store.close()
+    return int(newest or 0)
 
 
 def _free_port(settings: Settings) -> int:
@@ -130,15 +172,19 @@ def _copy_office(live: Settings, own: Settings) -> str:
 
     from access.keys import read_keys
     from data.store.engine import open_store
-    from data.store.tables import proof, role, rule_decision, rule_edition, user, user_role
+    from data.store.tables import proof, recovery_code, role, rule_decision, rule_edition
+    from data.store.tables import user, user_factor, user_role, user_scope
 
     read_keys(live.home), read_keys(own.home)
-    salt = own.home / "secrets" / "password_salt"
-    salt.write_text((live.home / "secrets" / "password_salt").read_text(encoding="ascii"), encoding="ascii")
+    for name in ("password_salt", "factor_key"):
+        kept = own.home / "secrets" / name
+        kept.write_text((live.home / "secrets" / name).read_text(encoding="ascii"), encoding="ascii")
     source, target = open_store(live.url), open_store(own.url)
     with source.read() as reading, target.write() as writing:
-        for table in (user, role, user_role):
+        accounts = (user, role, user_role, user_scope, user_factor, recovery_code)
+        for table in reversed(accounts):
             writing.execute(table.delete())
+        for table in accounts:
             rows = [dict(row._mapping) for row in reading.execute(sa.select(table))]
             if rows:
                 writing.execute(table.insert(), rows)
@@ -156,22 +202,11 @@ def _copy_office(live: Settings, own: Settings) -> str:
 def run_play(settings: Settings, stopped: threading.Event) -> int:
     """`play`: the engine of an exercise in this home, by its clock; it stays when the scenario is at its end."""
     from alerts.scenario_file import read_scenario
+    from pages.past.played import PlayedRules
 
     scenario, plan = read_scenario(settings.home / KEPT), Plan.read(settings.home)
-    rules = rules_of(settings, scenario, office=plan.office)
-    if plan.office:
-        from alerts.running import RunningRules
-        from data.store.engine import open_store
-
-        own = open_store(settings.url)
-        switched_on = set(scenario.head.switch_on)
-        rules = tuple(
-            replace(item, rule=item.rule.model_copy(update={"enabled": True}))
-            if item.rule.key in switched_on
-            else item
-            for item in RunningRules(rules)(own)
-        )
-        own.close()
+    files = rules_of(settings, scenario, office=plan.office)
+    rules = PlayedRules(files, frozenset(scenario.head.switch_on), plan.decided)
     with replayer(settings, scenario, stopped.is_set, rules=rules) as player:
         fast_until = parse_time(plan.fast_until) if plan.fast_until else None
         player.run(scenario.head.end, fast_until=fast_until, paced=True)

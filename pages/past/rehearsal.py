@@ -19,7 +19,7 @@ from data.settings import Settings
 
 if TYPE_CHECKING:
     from alerts.pack import PackRule
-    from alerts.replay import Replayer
+    from alerts.replay import Replayer, Rules
     from alerts.scenario import Delivery, Scenario
     from data.store.held import HeldStore
 KEPT = "scenario.zip"
@@ -120,12 +120,13 @@ def replayer(
     scenario: Scenario,
     stopped: Callable[[], bool],
     *,
-    rules: Sequence[PackRule] | None = None,
+    rules: Rules | None = None,
     screens: bool = True,
 ) -> Iterator[Replayer]:
     """A replay in the home of these settings, while nobody else plays there.
 
-    Without `screens` only what rules look at is computed from fields.
+    Without `rules` those of the scenario are played, whatever people decide meanwhile. Without `screens` only what
+    rules look at is computed from fields.
     """
     from alerts.replay import Replayer, held
     from data.store.durable import without_waiting
@@ -136,8 +137,8 @@ def replayer(
     from ingest.child_helper import kept_helpers
     from ingest.schedule import prepare_states
 
-    played = rules_of(settings, scenario) if rules is None else rules
-    looked_at = None if screens else played
+    own = rules_of(settings, scenario) if rules is None else ()
+    looked_at, playing = None if screens else own, rules or (lambda _store: own)
     store = held(open_store(settings.url))
     store.wait_ready()
     migrate(store)
@@ -149,7 +150,7 @@ def replayer(
         prepare_states(store, build_sources(settings), configured_feeds(settings), leadership.epoch, begin)
         with kept_helpers(), without_waiting():
             yield Replayer(
-                held=store, home=settings.home, base_dir=settings.base_dir, scenario=scenario, rules=played,
+                held=store, home=settings.home, base_dir=settings.base_dir, scenario=scenario, rules=playing,
                 deliver=Carrier(settings, store, scenario), epoch=leadership.epoch,
                 works=works_of(settings, store, looked_at), stopped=stopped, told=_teller(scenario),
             )  # fmt: skip

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -19,10 +22,12 @@ from access import accounts
 from alerts.pack import PackRule
 from alerts.rule_version import standing_of
 from data.clock import utc_now
+from data.errors import ConfigError
 from data.settings import Settings, read_settings
 from data.store.engine import open_store
 from data.store.migrate import migrate
 from pages.past import drills
+from pages.past.played import PlayedRules
 from tests.alerts.replaying import storm_members, write_scenario
 from tests.alerts.test_rule_version import TEXT, run_version
 
@@ -50,7 +55,7 @@ def drill(live: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """The home of a drill as it is when its processes would begin."""
     write_scenario(tmp_path / "storm.zip", storm_members())
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    monkeypatch.setattr(data.supervise, "supervise", lambda *_: 0)
+    monkeypatch.setattr(data.supervise, "supervise", lambda *_, **__: 0)
     home = tmp_path / "drill"
     options = argparse.Namespace(
         command="drill", scenario=str(tmp_path / "storm.zip"), home=home, speed=1.0, port=18099
@@ -73,8 +78,9 @@ def test_a_drill_plays_the_offices_own_rules_and_does_not_ask_the_real_store(
     played: list[PackRule] = []
 
     @contextmanager
-    def replayer(*_: Any, rules: tuple[PackRule, ...]) -> Iterator[Any]:
-        played.extend(rules)
+    def replayer(*_: Any, rules: PlayedRules) -> Iterator[Any]:
+        with closing(open_store(own.url)) as store:
+            played.extend(rules(store))
         yield argparse.Namespace(run=lambda *_, **__: True)
 
     monkeypatch.setattr(drills, "replayer", replayer)
@@ -126,3 +132,44 @@ def test_a_real_home_has_no_log_of_an_exercise(
     assert app.main(["debrief", str(live.home), "--json"]) == 2
     assert "no home of an exercise" in capsys.readouterr().err
     assert app.main(["debrief", str(drill), "--json"]) == 0
+
+
+def test_what_the_command_line_evaluates_in_an_exercise_goes_by_its_clock(
+    drill: Path, base_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "environ", in_home(drill, base_dir))
+    app.main(["evaluate", "--json"])
+    assert json.loads(capsys.readouterr().out)["at"] == "2026-03-01T00:00:00Z"
+    app.main(["evaluate", "--at", "2026-03-01T07:00:00Z", "--json"])
+    assert json.loads(capsys.readouterr().out)["at"] == "2026-03-01T07:00:00Z"
+
+
+def test_a_second_demonstration_leaves_the_home_of_one_that_runs(
+    live: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the process that began it was killed and only its children are left."""
+    write_scenario(tmp_path / "storm.zip", storm_members())
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    settings = replace(live, base_dir=tmp_path / "built" / "base")
+    shutil.copytree(live.base_dir, settings.base_dir)
+    home = tmp_path / "built" / "demo" / "storm"
+    options = argparse.Namespace(command="demo", scenario=str(tmp_path / "storm.zip"), home=None, speed=1.0, port=1)
+    children: list[subprocess.Popen[bytes]] = []
+
+    def supervise(*_: Any, lock: IO[bytes]) -> int:
+        children.append(subprocess.Popen(["sleep", "600"], pass_fds=(lock.fileno(),)))
+        return 0
+
+    monkeypatch.setattr(data.supervise, "supervise", supervise)
+    assert drills.run_exercise(settings, options, None) == 0
+    (home / "mark").touch()
+    try:
+        with pytest.raises(ConfigError, match=r"a demonstration runs in .*end it first"):
+            drills.run_exercise(settings, options, None)
+        assert (home / "mark").exists()
+    finally:
+        children[0].kill()
+        children[0].wait()
+    monkeypatch.setattr(data.supervise, "supervise", lambda *_, **__: 0)
+    assert drills.run_exercise(settings, options, None) == 0
+    assert not (home / "mark").exists()
