@@ -172,8 +172,17 @@ def _copy_office(live: Settings, own: Settings) -> str:
 
     from access.keys import read_keys
     from data.store.engine import open_store
-    from data.store.tables import proof, recovery_code, role, rule_decision, rule_edition
-    from data.store.tables import user, user_factor, user_role, user_scope
+    from data.store.tables import (
+        proof,
+        recovery_code,
+        role,
+        rule_decision,
+        rule_edition,
+        user,
+        user_factor,
+        user_role,
+        user_scope,
+    )
 
     read_keys(live.home), read_keys(own.home)
     for name in ("password_salt", "factor_key"):
