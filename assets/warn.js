@@ -90,7 +90,7 @@
 
   document.addEventListener("click", (event) => {
     if (!(event.target instanceof Element) || !desk()) return;
-    const row = event.target.closest(".warn-left a.row, .warn-steps a, .warn-decide a");
+    const row = event.target.closest(".warn-left a.row, .warn-steps a, .warn-decide a, .warn-conflicts a");
     if (row && !event.ctrlKey && !event.metaKey && event.button === 0) {
       event.preventDefault();
       go(row.getAttribute("href"));

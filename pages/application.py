@@ -53,7 +53,8 @@ class Application(Dash):
     def interpolate_index(self, **parts: Any) -> str:
         locale = locale_of(self.context)
         page: str = super().interpolate_index(**parts)
-        page = page.replace("LANGUAGE", {"en": "en", "zh": "zh-Hans"}[locale], 1).replace("FONTS", FONTS[locale], 1)
+        fonts = FONTS["zh" if request.path == warn.PATH else locale]  # warnings are written in both languages
+        page = page.replace("LANGUAGE", {"en": "en", "zh": "zh-Hans"}[locale], 1).replace("FONTS", fonts, 1)
         return page.replace("PRELOAD", PRELOAD if request.path in WITH_MAP else "", 1)
 
 

@@ -12,15 +12,19 @@ from dash.development.base_component import Component
 from access.guard import needs
 from alerts.desk.area import shape_of
 from alerts.desk.content import Content
+from alerts.desk.read import DeskWarning
 from data.errors import TocsinError
 from data.text import Translate, translator
 from layers.impact.summary import footprint_of_regions
 from pages._context import Context
+from pages._levels import mark
 from pages._locale import locale_of
 from pages._places import name_of
 from pages._plan_impact import for_map, impact, people_words
 from pages._plan_words import number
+from pages._times import age
 from pages.warn import service
+from pages.warn.inbox import PATH, hazard_word
 
 REGIONS_SHOWN = 24
 LARGEST_FILE = 2_000_000  # bytes of an outline that somebody brings
@@ -179,13 +183,13 @@ def register(dash_app: Dash, context: Context) -> None:
         Input("warn-shown", "data"), State("warn-area-seen", "data"), prevent_initial_call=True,
     )  # fmt: skip
     @needs("warn.view")
-    def follow(mark: Any, seen: Any) -> Any:
+    def follow(shown: Any, seen: Any) -> Any:
         """Drawn anew only where the area is another: a change of a text does not count people again."""
         locale = locale_of(context)
         t = translator(locale)
-        if isinstance(mark, dict) and "proposal" in mark:
-            return _of_proposal(int(mark["proposal"]), context, t, locale)
-        item = service.find(context, mark)
+        if isinstance(shown, dict) and "proposal" in shown:
+            return _of_proposal(int(shown["proposal"]), context, t, locale)
+        item = service.find(context, shown)
         if item is None:
             return [], [], outlined(None), True, [], None
         locked, content = not service.may_write(item, context), item.content
@@ -195,9 +199,23 @@ def register(dash_app: Dash, context: Context) -> None:
         shape = shape_of(content, context.regions)
         rings = [list(ring) for ring in content.polygons]
         return (
-            pieces(content, locked, context, t, locale), held(shape, context, t, locale), outlined(shape), locked,
+            pieces(content, locked, context, t, locale),
+            [*_conflicts(item, context, t, locale), *held(shape, context, t, locale)], outlined(shape), locked,
             rings, said,
         )  # fmt: skip
+
+
+def _conflicts(item: DeskWarning, context: Context, t: Translate, locale: str) -> list[Component]:
+    """Warnings in force that this one would stand beside."""
+    links = [
+        html.Li(html.A([mark(one.level, t), " ", hazard_word(one.hazard, locale), " · ",
+                        t("ends {when}").format(when=age(one.expires_at, context.clock(), t))],
+                       href=f"{PATH}?id={one.id}"))
+        for one in service.conflicts(context, item)
+    ]  # fmt: skip
+    if item.state == "issued" or not links:
+        return []
+    return [html.P(["⚠ ", t("In force here already:")], className="bad"), html.Ul(links, className="warn-conflicts")]
 
 
 def _of_proposal(number: int, context: Context, t: Translate, locale: str) -> Any:

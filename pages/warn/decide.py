@@ -25,7 +25,7 @@ from pages.warn import service
 from pages.warn.differences import listed, recheck_list
 from pages.warn.inbox import PATH, hazard_word
 from pages.warn.preview import finding_list
-from pages.warn.reach import Reach, reach_words, reached
+from pages.warn.reach import Reach, count_words, reach_words, reached
 
 ACTIONS = {
     "new": "A new warning", "continue": "Go on with the warning in force", "extend": "Extend the warning in force",
@@ -34,8 +34,8 @@ ACTIONS = {
     "nothing": "Nothing is in force: there is nothing to do",
 }  # fmt: skip
 SIGN_AND_SEND = {
-    "alert": "Sign and send to {whom}", "update": "Sign and send the update to {whom}",
-    "cancel": "Sign the end and send it to {whom}",
+    "alert": "Sign and send: {whom}", "update": "Sign and send the update: {whom}",
+    "cancel": "Sign the end and send it: {whom}",
 }  # fmt: skip
 
 
@@ -188,8 +188,7 @@ def _sign_words(item: DeskWarning, whom: Reach, t: Translate) -> str:
     """What the button does, in its own words."""
     if not whom.recipients:
         return t("Sign and publish in the feeds")
-    words = t("{channels} channels, {n} recipients").format(channels=len(whom.channels), n=f"{whom.recipients:,}")
-    return t(SIGN_AND_SEND[item.kind]).format(whom=words)
+    return t(SIGN_AND_SEND[item.kind]).format(whom=count_words(whom, t))
 
 
 def _issued(item: DeskWarning, person: Person, context: Context, t: Translate) -> list[Component]:
@@ -274,7 +273,7 @@ def register(dash_app: Dash, context: Context) -> None:
 
     @dash_app.callback(
         Output("warn-again", "data", allow_duplicate=True), Output("warn-decided", "children"),
-        Output("warn-go", "data", allow_duplicate=True),
+        Output("warn-go", "data", allow_duplicate=True), Output("warn-decided-at", "data"),
         Input({"type": "warn-do", "action": ALL}, "n_clicks"), State("warn-shown", "data"),
         State({"type": "warn-why", "place": ALL}, "value"),
         prevent_initial_call=True,
@@ -284,13 +283,14 @@ def register(dash_app: Dash, context: Context) -> None:
         """One decision; the service says who may."""
         which, t = ctx.triggered_id, translator(locale_of(context))
         if not isinstance(which, dict) or len(ctx.triggered) != 1 or not ctx.triggered[0]["value"]:
-            return no_update, no_update, no_update
+            return (no_update,) * 4
         try:
             service.decide(context, str(which["action"]), mark, str(next(iter(whys), "") or ""))
         except Refusal as error:
-            return no_update, error.told(t), no_update
+            return no_update, error.told(t), no_update, no_update
         gone = which["action"] == "discard"
-        return {"after": which["action"]}, "", PATH if gone else no_update
+        at = {"at": context.clock().isoformat(), "after": which["action"]}
+        return at, "", PATH if gone else no_update, at
 
     _register_signing(dash_app, context)
 
@@ -325,6 +325,7 @@ def _register_signing(dash_app: Dash, context: Context) -> None:
         Output("warn-again", "data", allow_duplicate=True),
         Output("warn-sign-fault", "children", allow_duplicate=True),
         Output("warn-dialog", "opened", allow_duplicate=True),
+        Output("warn-decided-at", "data", allow_duplicate=True),
         Input("warn-proved", "data"), State("warn-shown", "data"), State("warn-typed-level", "value"),
         State("warn-typed-area", "value"), State("warn-changes-seen", "data"), prevent_initial_call=True,
     )  # fmt: skip
@@ -333,12 +334,13 @@ def _register_signing(dash_app: Dash, context: Context) -> None:
         """The signature; who proved what is in the session, and nothing of it in the page."""
         t = translator(locale_of(context))
         if not proved:
-            return no_update, no_update, no_update
+            return (no_update,) * 4
         try:
             service.sign(context, mark, str(level or ""), str(area or ""), str(seen or ""))
         except TocsinError as error:
-            return no_update, service.refused(error, t), no_update
-        return {"after": "signed"}, "", False
+            return no_update, service.refused(error, t), no_update, no_update
+        at = {"at": context.clock().isoformat(), "after": "signed"}
+        return at, "", False, at
 
     named = ClientsideFunction
     dash_app.clientside_callback(

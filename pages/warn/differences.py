@@ -16,6 +16,7 @@ from pages._context import Context
 from pages._places import name_of
 from pages._times import local
 from pages.warn.content import TIMES
+from pages.warn.editor import WORDS
 
 CHANGES = {
     "chain": "Another message of this chain was issued or has ended meanwhile.",
@@ -26,6 +27,13 @@ CHANGES = {
     "area": "The rule proposes another area now.",
     "becomes new": "What this would change is not in force any more: it goes out as a new warning.",
     "nothing to end": "What this would end is not in force any more.",
+}  # fmt: skip
+PARTS = {
+    "hazard": "Hazard", "level": "Level", "status": "Real or exercise", "regions": "Regions", "polygons": "Polygons",
+    "circles": "Circles", "severity": "Severity", "urgency": "Urgency", "certainty": "Certainty",
+    "response_types": "What people are asked to do", "onset_at": "Begins", "expires_at": "Ends", "contact": "Contact",
+    "web": "Web page", "attachments": "Files", "note": "Note in the message", "groups": "Groups of recipients",
+    "texts": "Texts",
 }  # fmt: skip
 LONGEST = 160
 DRAWN = ("outline", "touched")  # follow from the regions and shapes
@@ -50,7 +58,7 @@ def listed(item: DeskWarning, context: Context, t: Translate, locale: str) -> li
         return [html.P(t("The text is as the desk filled it in."), className="dim")]
     found = changed(first.content, item.content)
     rows = [
-        html.Tr([html.Td(name.replace(".", " · ")), html.Td(_shown(name, before, context, locale), className="went"),
+        html.Tr([html.Td(_name_of(name, t)), html.Td(_shown(name, before, context, locale), className="went"),
                  html.Td(_shown(name, after, context, locale), className="came")])
         for name, (before, after) in found.items() if name.split(".")[0] not in DRAWN
     ]  # fmt: skip
@@ -59,6 +67,14 @@ def listed(item: DeskWarning, context: Context, t: Translate, locale: str) -> li
     head = html.Tr([html.Th(word) for word in (t("What"), t("As filled in"), t("Now"))])
     title = t("Changed by people: {n}").format(n=len(rows))
     return [html.Details([html.Summary(title), html.Table([head, *rows], className="warn-diff")], open=True)]
+
+
+def _name_of(name: str, t: Translate) -> str:
+    """What a part of the text is called in the editor."""
+    first, *rest = name.split(".")
+    if first == "texts" and len(rest) == 2:
+        return f"{t(WORDS.get(rest[1], rest[1]))} ({rest[0]})"
+    return t(PARTS.get(first, first))
 
 
 def _shown(name: str, value: Any, context: Context, locale: str) -> str:

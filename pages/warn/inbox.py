@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 from sqlalchemy.engine import Connection
 
 from access.people import Person
+from alerts.desk.limits import reminder
 from alerts.desk.read import DeskWarning, Inbox, history, inbox
 from alerts.desk.template import template_of
 from alerts.offer import shares_of
@@ -28,7 +29,6 @@ PATH = "/warn"
 MOST = 300
 SHOWN = 5  # of a group; the rest is one click away
 ENDED_WITHIN = timedelta(hours=24)
-ENDS_SOON = timedelta(hours=1)
 # After so long without a decision a proposal is marked: a choice of this house, shorter than the level's urgency.
 DUE = {
     Level.RED: timedelta(minutes=5), Level.ORANGE: timedelta(minutes=10), Level.YELLOW: timedelta(minutes=30),
@@ -135,7 +135,8 @@ def _is_due(row: Any, now: datetime) -> bool:
 
 
 def _ends_soon(item: DeskWarning, now: datetime) -> bool:
-    return item.expires_at is not None and item.expires_at - now < ENDS_SOON
+    """Whether the first reminder of its hazard has come."""
+    return item.expires_at is not None and reminder(item.hazard, item.expires_at, now).due is not None
 
 
 def _proposal(row: Any, picture: Picture, chosen: str, context: Context, t: Translate, locale: str) -> Component:

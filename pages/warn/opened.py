@@ -52,11 +52,10 @@ class Shown:
     def status(self) -> str:
         return "" if self.item is None else self.item.status
 
-    @property
-    def mark(self) -> dict[str, Any]:
+    def mark(self, context: Context) -> dict[str, Any]:
         """What the other parts of the page are told."""
         if self.item is not None:
-            return service.mark_of(self.item)
+            return service.mark_of(self.item, context)
         return {"proposal": self.proposal.id} if self.proposal is not None else {}
 
 
@@ -176,7 +175,7 @@ def _history(found: Shown, context: Context, t: Translate) -> list[Component]:
     ]  # fmt: skip
     if not rows and not links:
         return said
-    title = t("{n} steps, {m} other messages of this chain").format(n=len(rows), m=len(links))
+    title = t("Steps: {n} · other messages of this chain: {m}").format(n=len(rows), m=len(links))
     return [*said, html.Details([html.Summary(title), html.Ul([*rows, *links])], className="warn-steps")]
 
 

@@ -34,7 +34,7 @@ ONLY_LEVELS = {
     "visible": {"levels": True, "events": False, "stations": False, "warnings": False, "survey": False},
 }
 COMMANDS = ("warn-command-show", "warn-command-area", "warn-command-draw")
-STORES = ("shown", "seen", "again", "go", "told", "map-change")
+STORES = ("shown", "seen", "again", "go", "told", "map-change", "decided-at")
 REFRESH_MS, BEAT_MS = 5000, 2000
 
 
@@ -149,20 +149,23 @@ def chosen(search: Any) -> str:
 
 def _register_list(dash_app: Dash, context: Context) -> None:
     @dash_app.callback(
-        Output("warn-list", "children"), Output("warn-seen", "data"),
-        Input("warn-tick", "n_intervals"), Input("address", "search"), Input("warn-again", "data"),
-        State("warn-seen", "data"),
+        Output("warn-list", "children"), Output("warn-seen", "data"), Output("warn-again", "data"),
+        Input("warn-tick", "n_intervals"), Input("address", "search"), Input("warn-decided-at", "data"),
+        State("warn-seen", "data"), State("warn-shown", "data"),
     )  # fmt: skip
     @needs("warn.view")
-    def refresh(_ticks: Any, search: Any, _again: Any, seen: Any) -> Any:
-        """The list where it says something else than before: a renewed list loses a reader's place."""
+    def refresh(_ticks: Any, search: Any, _decided: Any, seen: Any, mark: Any) -> Any:
+        """The list where it says something else than before, and what is open where somebody else has changed it."""
         locale = locale_of(context)
         with context.store.read() as connection:
             picture = read_picture(connection, context.clock())
         said = signature(picture, chosen(search))
         if seen == said:
-            return no_update, no_update
-        return build(picture, chosen(search), current(), context, translator(locale), locale), said
+            return no_update, no_update, no_update
+        item = service.find(context, mark) if ctx.triggered_id == "warn-tick" else None
+        others = item is not None and service.changed_by_others(item, mark, context)
+        built = build(picture, chosen(search), current(), context, translator(locale), locale)
+        return built, said, {"at": picture.now.isoformat()} if others else no_update
 
     @dash_app.callback(
         Output("warn-go", "data", allow_duplicate=True), Output("warn-refused", "children"),
@@ -198,4 +201,4 @@ def _register_open(dash_app: Dash, context: Context) -> None:
         parts = view(found, current(), context, translator(locale), locale)
         command = no_update if again else [ONLY_LEVELS, *area.there(found, context)]
         locked = "yes" if parts.locked else "no"
-        return found.kind, found.status, locked, parts.head, parts.form, found.mark, command, ""
+        return found.kind, found.status, locked, parts.head, parts.form, found.mark(context), command, ""

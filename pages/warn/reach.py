@@ -55,11 +55,19 @@ def reached(item: DeskWarning, context: Context) -> Reach:
     return Reach(channels=Counter(channel for channel, _ in {(one.channel, one.address) for one in readers}))
 
 
+def count_words(whom: Reach, t: Translate) -> str:
+    """`2 channels, 412 recipients`."""
+    channels, people = len(whom.channels), whom.recipients
+    said = t("1 channel") if channels == 1 else t("{n} channels").format(n=channels)
+    to = t("1 recipient") if people == 1 else t("{n} recipients").format(n=f"{people:,}")
+    return f"{said}, {to}"
+
+
 def reach_words(whom: Reach, t: Translate) -> str:
     """`412 recipients: E-mail 400 · MQTT 12; and the public feeds`."""
     if not whom.recipients:
         return t("Reaches the public page and feeds; no recipient is written to.")
     parts = " · ".join(f"{t(CHANNELS.get(name, name))} {count:,}" for name, count in sorted(whom.channels.items()))
-    return t("Reaches {n} recipients: {parts}; and the public page and feeds.").format(
-        n=f"{whom.recipients:,}", parts=parts
+    return t("Reaches {whom} ({parts}), and the public page and feeds.").format(
+        whom=count_words(whom, t), parts=parts
     )

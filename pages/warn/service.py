@@ -20,7 +20,7 @@ from alerts.desk.approve import Approved
 from alerts.desk.area import names
 from alerts.desk.confirm import Confirmation
 from alerts.desk.content import BLANK, Attachment, Content, Language, Words
-from alerts.desk.desk import Desk
+from alerts.desk.desk import Desk, reach
 from alerts.desk.fit import Prepared, Problem, limits_for, prepare, problems
 from alerts.desk.frozen import recheck
 from alerts.desk.limits import Limits
@@ -30,7 +30,7 @@ from alerts.desk.proposed import Proposed, proposed
 from alerts.desk.read import DeskWarning, alerts_of, approval_of, one
 from alerts.desk.refusal import Refusal, Stale
 from alerts.desk.signer import SignerClient
-from alerts.desk.suggest import Action, suggest
+from alerts.desk.suggest import Action, leaves, overlapping, suggest
 from alerts.routing import router
 from data.actor import Actor
 from data.errors import TocsinError
@@ -73,9 +73,17 @@ def find(context: Context, mark: Any) -> DeskWarning | None:
             return None
 
 
-def mark_of(item: DeskWarning) -> dict[str, Any]:
+def mark_of(item: DeskWarning, context: Context) -> dict[str, Any]:
     """What the parts of the page are told of a message: they ask anew where it is another."""
-    return {"id": item.id, "edition": item.edition, "state": item.state}
+    return {"id": item.id, "edition": item.edition, "state": item.state, "writer": writer_of(item, context)}
+
+
+def changed_by_others(item: DeskWarning, mark: Mapping[str, Any], context: Context) -> bool:
+    """Whether somebody else has changed what the page shows; one's own last field may still be on its way back."""
+    now = mark_of(item, context)
+    if any(now[name] != mark.get(name) for name in ("state", "writer")):
+        return True
+    return now["edition"] != mark.get("edition") and item.author.casefold() != current().email.casefold()
 
 
 def may_write(item: DeskWarning, context: Context) -> bool:
@@ -145,7 +153,7 @@ def save(context: Context, mark: Any, how: Callable[[Content], Content], t: Tran
     if kept.edition == item.edition:
         return no_update, no_update
     words = t("Kept {at}").format(at=local(now, context.settings.zone, seconds=True))
-    return mark_of(kept), html.Span(["✓ ", words])
+    return mark_of(kept, context), html.Span(["✓ ", words])
 
 
 def with_names(before: Content, after: Content, floor: Desk) -> Content:
@@ -232,6 +240,14 @@ def problems_of(context: Context, item: DeskWarning) -> list[Problem]:
     with context.store.read() as connection:
         limits = limits_for(connection, item)
     return problems(item.content, item.kind, office(context), now, limits)
+
+
+def conflicts(context: Context, item: DeskWarning) -> list[DeskWarning]:
+    """Other warnings of ours in force about the same hazard and some of the same land."""
+    now, wanted = context.clock(), leaves(context.regions, reach(item.content))
+    with context.store.read() as connection:
+        near = overlapping(connection, context.regions, item.hazard, wanted, now, status=item.status)
+    return [one for one in near if one.chain != item.chain]
 
 
 def limits_of_item(context: Context, item: DeskWarning) -> Limits:
