@@ -41,7 +41,7 @@ def describe(name: str, store: Store) -> dict[str, Any]:
     """What a store holds."""
     facets = {facet.name: list(facet.values) for facet in store.schema.facets}
     return {"name": name, "stamp": store.stamp, "rows": store.rows, "facets": facets,
-            "regions": len(store.schema.regions)}  # fmt: skip
+            "regions": len(store.schema.regions), "bounds": store.bounds}  # fmt: skip
 
 
 @blueprint.get("/t/records/<name>/<int:zoom>/<int:x>/<int:y>.<any(png, mvt):kind>")

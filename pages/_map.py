@@ -126,6 +126,7 @@ def words(t: Translate) -> dict[str, str]:
         "layer_warnings": t("Warnings of other services"),
         "layer_field": t("Gridded data"),
         "layer_survey": t("Survey"),
+        "records_a_cell": t("records a cell of the picture, by powers of ten"),
         "layer_choropleth": t("Regions by value"),
         "layer_wind": t("Wind"),
         "layer_compare": t("Comparison"),

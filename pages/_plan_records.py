@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
 import shapely
-from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from access.guard import needs
@@ -75,14 +75,19 @@ def register(dash_app: Dash, context: Context) -> None:
         """The choice as addresses carry it, and what the map shows."""
         if not name:
             return None, {"type": "records", "store": None}
+        from layers.survey.tiles import stops
+
         store = _shelf(context).open(str(name))
         known = {facet.name for facet in store.schema.facets}
         chosen = {
             one["name"]: words for one, words in zip(ids, values, strict=True) if words and one["name"] in known
         }
         where = json.dumps(chosen, ensure_ascii=False, sort_keys=True) if chosen else ""
-        shown = {"name": str(name), "stamp": store.stamp, "where": where, "rows": store.rows}
-        return {"store": str(name), "where": where}, {"type": "records", "store": shown}
+        shown = {"name": str(name), "stamp": store.stamp, "where": where, "rows": store.rows, "legend": stops()}
+        commands: list[dict[str, Any]] = [{"type": "records", "store": shown}]
+        if ctx.triggered_id == "plan-store" and store.bounds:
+            commands.append({"type": "fly", "bbox": store.bounds})
+        return {"store": str(name), "where": where}, commands
 
     @dash_app.callback(
         Output("plan-records", "children"), Output("plan-records-table", "children"),

@@ -24,9 +24,9 @@ export class Legend {
   draw() {
     if (document.activeElement?.closest('.map-mark') && this.body.contains(document.activeElement)) return; // in use
     const sections = [];
-    const {data, field, wind, compare, choropleth} = this.view;
+    const {data, field, wind, compare, choropleth, records} = this.view;
     const inOrder = data.flatMap((layer) => (layer === field ? [field, compare, wind] : [layer]));
-    for (const layer of [...inOrder, choropleth]) {
+    for (const layer of [...inOrder, choropleth, records]) {
       if (layer === field && choropleth.visible && choropleth.legend()) continue; // its regions are drawn, with its ramp
       const facts = layer.visible ? layer.legend() : null;
       if (facts) sections.push(this.section(layer, facts));

@@ -5,12 +5,13 @@ const LAST = 20;
 
 export class Records {
   title = 'layer_records';
+  topic = 'records';
 
   constructor(/** @type {import('./map.mjs').MapView} */ view) {
     this.view = view;
     this.visible = true;
     this.opacity = 1;
-    /** @type {{name: string, stamp: string, where: string, rows: number, ramp: any} | null} */
+    /** @type {{name: string, stamp: string, where: string, rows: number, legend: any[]} | null} */
     this.store = null;
   }
 
@@ -60,6 +61,12 @@ export class Records {
   tip(/** @type {any} */ feature) {
     const lines = Object.entries(feature.properties).map(([key, value]) => `${key}: ${value}`);
     return {shape: undefined, title: this.store?.name ?? '', lines};
+  }
+
+  legend() {
+    if (!this.store) return null;
+    const {name, rows, legend} = this.store;
+    return {name, count: rows, ramp: {kind: 'continuous', stops: legend}, notes: [this.view.words.say('records_a_cell')], times: []};
   }
 
   message(/** @type {any} */ feature) {

@@ -44,6 +44,16 @@ def gather(value: Any) -> Any:
     return (value | (value >> numba.uint64(16))) & numba.uint64(0x00000000FFFFFFFF)
 
 
+def degrees_east(x: Any) -> Any:
+    """Longitude of the middle of columns, at the keys' own fineness."""
+    return (x + 0.5) / SIDE * 360.0 - 180.0
+
+
+def degrees_north(y: Any) -> Any:
+    """Latitude of the middle of rows."""
+    return np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * (y + 0.5) / SIDE))))
+
+
 @_compiled
 def keys_of(lon: Any, lat: Any, out: Any) -> Any:
     """Keys of positions [degrees]; `NOWHERE` for one that is not on the map. Returns how many are not."""

@@ -167,7 +167,10 @@ def _facts(reads: Sequence[Read], finished: Sequence[Finished]) -> dict[str, Any
     for one in reads:
         refused.update(one.left_out)
         outside.update(one.outside)
+    boxes = np.array([one.bounds for one in finished if one.bounds is not None])
+    bounds = [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()] if len(boxes) else None
     return {
+        "bounds": bounds,
         "rows": sum(one.rows for one in finished),
         "refused": dict(refused),
         "values_that_do_not_fit": dict(outside),

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from layers.kernels.survey import reorder
+from layers.kernels.survey import cells_of, degrees_east, degrees_north, reorder
 from layers.survey.partition import as_words, peak_mb, spill_path
 from layers.survey.plan import CUBE_LEVELS, TOTAL_LEVELS, Plan
 from layers.survey.schema import Schema, missing
@@ -40,6 +40,7 @@ class Finished:
     bucket: int
     rows: int
     twice: int  # records at a place where another one is too
+    bounds: tuple[float, float, float, float] | None  # west, south, east, north [degrees]
     cross_at: Array  # region * combinations + combination
     cross: Array
     peak_mb: float
@@ -68,7 +69,17 @@ def finish_bucket(job: Job) -> Finished:
     twice = int((key[1:] == key[:-1]).sum()) if len(key) else 0
     for path in spills:
         path.unlink()
-    return Finished(job.bucket, len(key), twice, at, count, peak_mb())
+    return Finished(job.bucket, len(key), twice, _bounds(key), at, count, peak_mb())
+
+
+def _bounds(key: Array) -> tuple[float, float, float, float] | None:
+    if not len(key):
+        return None
+    x, y = np.empty(len(key), U), np.empty(len(key), U)
+    cells_of(key, x, y)
+    west, east = degrees_east(np.array([x.min(), x.max()]))
+    north, south = degrees_north(np.array([y.min(), y.max()]))
+    return float(west), float(south), float(east), float(north)
 
 
 def _write_points(path: Path, records: Array, code: Array, schema: Schema) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from shapely.geometry.base import BaseGeometry
 
-from layers.kernels.survey import SIDE, cells_of, inside
+from layers.kernels.survey import cells_of, degrees_east, degrees_north, inside
 from layers.survey.choice import Choice
 from layers.survey.polygon import Outline, walk
 from layers.survey.schema import Schema
@@ -91,11 +91,10 @@ def readable(table: pa.Table, schema: Schema, segment: str) -> pa.Table:
     keys, row = table["key"].to_numpy(), table["row"].to_numpy()
     x, y = np.empty(len(keys), np.uint64), np.empty(len(keys), np.uint64)
     cells_of(keys, x, y)
-    lat = np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * (y + 0.5) / SIDE))))
     words = {facet.name: _words(table[facet.name], facet.values) for facet in schema.facets}
     return pa.table(
         {
-            "lon": (x + 0.5) / SIDE * 360.0 - 180.0, "lat": lat, "region": _words(table["region"], schema.regions),
+            "lon": degrees_east(x), "lat": degrees_north(y), "region": _words(table["region"], schema.regions),
             **words, **{column.name: table[column.name] for column in schema.columns},
             "segment": pa.array([segment] * len(keys), pa.string()), "source": row >> np.uint64(ROW_BITS),
             "source_row": row & np.uint64((1 << ROW_BITS) - 1),

@@ -69,6 +69,12 @@ class Store:
         return sum(int(one["rows"]) for one in self.manifest["segments"])
 
     @property
+    def bounds(self) -> list[float] | None:
+        """West, south, east and north of all records [degrees]; None where there is none."""
+        boxes = np.array([one["bounds"] for one in self.manifest["segments"] if one["bounds"]])
+        return [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()] if len(boxes) else None
+
+    @property
     def is_current(self) -> bool:
         """Whether the folder still says what it said when this was opened."""
         return f"{(self.folder / MANIFEST).stat().st_mtime_ns:x}" == self.stamp

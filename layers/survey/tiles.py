@@ -22,6 +22,7 @@ MOST_POINTS = 20_000
 EXTENT_BITS = 12
 LAST_POINT_ZOOM = 32 - EXTENT_BITS
 LAYER = b"records"
+SHOWN = (1, 10, 100, 1_000, 10_000)  # in the legend
 FULL = 65_536  # records in a cell from which a picture is no darker
 _STOPS = np.linspace(0.0, np.log10(FULL), len(CIVIDIS)).tolist()
 PALETTE = palette(Ramp(stops=tuple(zip(_STOPS, CIVIDIS, strict=True)), interpolate=True))
@@ -44,6 +45,11 @@ def shade_of(count: Any) -> NDArray[np.uint8]:
     """The place in the palette of a number of records; 0 for none."""
     number = np.asarray(count, np.float32)
     return PALETTE.index(np.where(number > 0, np.log10(np.maximum(number, 1)), np.nan).astype(np.float32))
+
+
+def stops() -> list[dict[str, Any]]:
+    """The legend of the pictures: records a cell and their colours."""
+    return [{"value": count, "colour": "#" + bytes(PALETTE.rgb[int(shade_of(count))]).hex()} for count in SHOWN]
 
 
 def points(store: Store, zoom: int, x: int, y: int, choice: Choice | None = None) -> bytes | None:
