@@ -1,0 +1,1 @@
+"""Everything that a warning stands on, in one file that an outsider can check without us."""
