@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from alerts.cap.parse import parse
 from alerts.media.make import Order, make
@@ -40,8 +41,9 @@ def run(work: Path) -> None:
 
 def _order(request: Mapping[str, Any], signed: bytes, base_dir: Path) -> Order:
     alert = parse(signed)
-    found, link = request["approval"], request["public_url"]
+    found = request["approval"]
     own = next((info.web for info in alert.info if info.web), "")
+    page = f"{request['public_url']}/public/w/{quote(alert.identifier, safe='')}" if request["public_url"] else ""
     signature = None
     if found:
         signature = Signature(
@@ -51,7 +53,7 @@ def _order(request: Mapping[str, Any], signed: bytes, base_dir: Path) -> Order:
         )  # fmt: skip
     return Order(
         alert=alert, level=Level(request["level"]), office=request["office"], signed_sha256=request["signed_sha256"],
-        link=own or link, signature=signature, regions=_shapes(request["regions"], base_dir),
+        link=own or page, signature=signature, regions=_shapes(request["regions"], base_dir),
     )  # fmt: skip
 
 

@@ -174,9 +174,7 @@ def _videos(
 
 def _tag(said: Said) -> str:
     """A language as part of a file name."""
-    return "".join(
-        letter for letter in said.language.lower() if letter.isascii() and (letter.isalnum() or letter == "-")
-    )
+    return re.sub("[^a-z0-9-]", "", said.language.lower()) or said.locale
 
 
 def _entry(folder: Path, made: Made) -> dict[str, Any]:

@@ -31,7 +31,7 @@ PAGE = (1654, 2339)  # 210 x 297 mm
 EDGE, GAP = 70, 30
 HEAD, MAP, FOOT = 300, 760, 330  # pixels high
 CODE = 250
-HEADLINE, AREA, SENDER = 200, 300, 90  # characters
+HEADLINE, AREA, SENDER = 160, 240, 90  # characters
 TEXT_SIZES = (42, 40, 38, 36, 34, 32, 30, 28, 26, 24, 22, 20)
 
 

@@ -6,9 +6,11 @@ the package imageio-ffmpeg, or is the one that `IMAGEIO_FFMPEG_EXE` names.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -77,26 +79,28 @@ def run(command: Sequence[str], given: bytes | Iterable[bytes] = b"", *, limit_s
     WarningError
         With the last line it wrote, if it fails; or if it takes longer than `limit_s`, when it is killed.
     """
-    name = Path(command[0]).name
-    process = subprocess.Popen(
-        _limited(command), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env={"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"},
-    )  # fmt: skip
-    late = threading.Event()
+    name, late = Path(command[0]).name, threading.Event()
+    with tempfile.TemporaryFile() as words:
+        process = subprocess.Popen(
+            _limited(command), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=words,
+            env={"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"},
+        )  # fmt: skip
 
-    def end() -> None:
-        late.set()
-        process.kill()
-
-    timer = threading.Timer(limit_s, end)
-    timer.start()
-    try:
-        said = _feed(process, (given,) if isinstance(given, bytes) else given)
-    finally:
-        timer.cancel()
-        if process.poll() is None:
+        def end() -> None:
+            late.set()
             process.kill()
-            process.communicate()
+
+        timer = threading.Timer(limit_s, end)
+        timer.start()
+        try:
+            _feed(process, (given,) if isinstance(given, bytes) else given)
+            process.wait()
+        finally:
+            timer.cancel()
+            process.kill()
+            process.wait()
+        words.seek(0)
+        said = words.read()
     if late.is_set():
         raise WarningError(f"{name} took longer than {limit_s:g} s")
     if process.returncode:
@@ -105,15 +109,12 @@ def run(command: Sequence[str], given: bytes | Iterable[bytes] = b"", *, limit_s
         raise WarningError(f"{name} ended with {process.returncode}: {reason}")
 
 
-def _feed(process: subprocess.Popen[bytes], chunks: Iterable[bytes]) -> bytes:
-    """Hand a program its input; what it wrote to its error output."""
+def _feed(process: subprocess.Popen[bytes], chunks: Iterable[bytes]) -> None:
+    """Hand a program its input; one that ends early says why itself."""
     assert process.stdin is not None
-    try:
+    with contextlib.suppress(BrokenPipeError), process.stdin as file:
         for chunk in chunks:
-            process.stdin.write(chunk)
-        return process.communicate()[1]
-    except BrokenPipeError:  # it ended early: its own words say why
-        return process.stderr.read() if process.stderr else b""
+            file.write(chunk)
 
 
 def _limited(command: Sequence[str]) -> list[str]:

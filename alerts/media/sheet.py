@@ -16,7 +16,7 @@ from layers.export.picture_text import NO_BREAK_BEFORE, Typeface
 FONTS = ROOT / "assets" / "vendor"
 PAPER, INK, QUIET, TINT = "#ffffff", "#1b1f24", "#5b6570", "#f1f3f5"
 STAMP, STAMP_INK = 0.2, "#7a0a5c"
-MOST_CHARACTERS = 1600  # of one text that is drawn at all
+MOST_CHARACTERS, MOST_HEAD = 900, 120  # of one text that is drawn at all
 CORNERS = {Level.RED: 6, Level.ORANGE: 4, Level.YELLOW: 3}
 Box = tuple[float, float, float, float]
 
@@ -62,11 +62,7 @@ def draw_block(
     left, top, right, bottom = box
     wanted = [one._replace(text=shorten(one_line(one.text), MOST_CHARACTERS)) for one in paragraphs if one.text]
     cut = any(len(one_line(one.text)) > MOST_CHARACTERS for one in paragraphs)
-    lines: list[Line] = []
-    for size in sizes:
-        lines, height = _set(wanted, size, right - left)
-        if height <= bottom - top:
-            break
+    lines, _ = _set(wanted, _largest(wanted, sizes, right - left, bottom - top), right - left)
     fitting = [line for line in lines if line.y <= bottom - top]
     if len(fitting) < len(lines):
         cut = True
@@ -76,11 +72,6 @@ def draw_block(
     for line in fitting:
         line.face.draw(canvas, x, top + line.y, line.text, line.colour, anchor=anchor)
     return cut
-
-
-def block_height(paragraphs: Sequence[Paragraph], size: float, width: float) -> float:
-    """How high a block of one size is [pixels]."""
-    return _set([one for one in paragraphs if one.text], size, width)[1]
 
 
 def draw_mark(canvas: Any, level: Level, x: float, y: float, size: float, ink: str) -> None:
@@ -116,15 +107,12 @@ def draw_head(canvas: Any, box: Box, level: Level, heads: Sequence[str], sizes: 
     size = min(size, (right - left) * 0.2)
     draw_mark(canvas, level, left + edge, top + (bottom - top - size) / 2, size, ink)
     paragraphs = [
-        Paragraph(text, bold=not number, colour=ink, scale=1.0 if not number else 0.8)
+        Paragraph(shorten(text, MOST_HEAD), bold=not number, colour=ink, scale=1.0 if not number else 0.8)
         for number, text in enumerate(heads)
     ]
     inner = (left + size + 2 * edge, top + edge / 2, right - edge, bottom - edge / 2)
-    fitting = next(
-        (size for size in sizes if block_height(paragraphs, size, inner[2] - inner[0]) <= inner[3] - inner[1]),
-        sizes[-1],
-    )
-    height = min(block_height(paragraphs, fitting, inner[2] - inner[0]), inner[3] - inner[1])
+    fitting = _largest(paragraphs, sizes, inner[2] - inner[0], inner[3] - inner[1])
+    height = min(_set(paragraphs, fitting, inner[2] - inner[0])[1], inner[3] - inner[1])
     middle = (inner[1] + inner[3] - height) / 2
     draw_block(canvas, (inner[0], middle, inner[2], inner[3]), paragraphs, (fitting,))
 
@@ -155,6 +143,16 @@ def lay_stamp(image: Any, veil: Any) -> None:
     """Put the words of `stamp_veil` over a picture, so that no part of it looks real."""
     if veil is not None:
         image.paste(STAMP_INK, (0, 0, *image.size), veil)
+
+
+def _largest(paragraphs: Sequence[Paragraph], sizes: Sequence[int], width: float, height: float) -> int:
+    """The largest of the sizes whose block is not too high; the smallest where none is."""
+    low, high = 0, len(sizes) - 1
+    while low < high:
+        middle = (low + high) // 2
+        fits = _set(paragraphs, sizes[middle], width)[1] <= height
+        low, high = (low, middle) if fits else (middle + 1, high)
+    return sizes[low]
 
 
 def _set(paragraphs: Sequence[Paragraph], size: float, width: float) -> tuple[list[Line], float]:
