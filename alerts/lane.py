@@ -7,13 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.channels.allowed import ALL_STATUSES
 from alerts.channels.channel import Channel
-from alerts.ledger import NO_LINKS, Links, Outcome, Task, attempt, claim, finish
+from alerts.ledger import LEASE, NO_LINKS, Links, Outcome, Task, attempt, claim, finish
 from data.clock import Clock
 from data.store.engine import Store
 from data.ways_out import Pace
@@ -22,6 +21,9 @@ log = logging.getLogger("tocsin.dispatch")
 
 GATHER_S = 0.02  # answers of so long are written together
 IDLE_S = 1.0
+AHEAD_S = 0.5  # so much work is claimed at once, as long as the last messages took
+MOST_AHEAD = 16  # for each thread
+SAFE = LEASE / 3  # what waited longer for its thread is given back: its lease must outlast the sending
 
 
 class Rate:
@@ -52,7 +54,8 @@ class Rate:
 class Lane:
     """The thread of one channel: claims what is due, sends on a few threads, writes what came of it.
 
-    A row is claimed only when a thread is about to be free, so that a lease never runs out in a queue of ours.
+    What is claimed is about half a second's work: few rows where each takes long, many where they are quick, so that
+    the store is no brake, and a worker that is killed repeats little.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Lane:
         self._statuses = statuses
         self._at_once = pace.at_once or (channel.spec.at_once if channel is not None else 1)
         self._rate = Rate(pace.per_second)
+        self._takes_s = AHEAD_S
         self._due = threading.Event()
 
     def wake(self) -> None:
@@ -81,15 +85,18 @@ class Lane:
             while not stop.is_set() or flying:
                 try:
                     flying = self._round(pool, flying, stop)
-                except SQLAlchemyError:  # leases bring back what was under way
+                except SQLAlchemyError:
                     log.exception("the store does not answer")
+                    if stop.is_set():
+                        return  # leases bring back what was under way
                     stop.wait(IDLE_S)
 
     def _round(
         self, pool: ThreadPoolExecutor, flying: set[Future[Outcome]], stop: threading.Event
     ) -> set[Future[Outcome]]:
         if not stop.is_set() and self._due.is_set():
-            flying |= {pool.submit(self._attempt, task) for task in self._claim(self._at_once - len(flying))}
+            claimed = time.monotonic()
+            flying |= {pool.submit(self._attempt, task, claimed) for task in self._claim(self._room() - len(flying))}
         if not flying:
             if self._due.is_set():  # the rate is used up
                 stop.wait(GATHER_S)
@@ -104,6 +111,10 @@ class Lane:
         finish(self._store, self._worker, [future.result() for future in done])
         return flying - done
 
+    def _room(self) -> int:
+        """How many may be claimed or under way: all threads busy for `AHEAD_S`."""
+        return self._at_once * max(1, min(MOST_AHEAD, round(AHEAD_S / max(self._takes_s, 1e-3))))
+
     def _claim(self, room: int) -> list[Task]:
         allowed = self._rate.take(room) if room > 0 else 0
         if not allowed:
@@ -117,8 +128,10 @@ class Lane:
         self._rate.give(allowed - len(tasks))
         return tasks
 
-    def _attempt(self, task: Task) -> Outcome:
-        now: datetime = self._clock()
+    def _attempt(self, task: Task, claimed: float) -> Outcome:
+        began, now = time.monotonic(), self._clock()
+        if began - claimed > SAFE.total_seconds():
+            return Outcome(task=task, state="pending", at=now, error="given back: others took too long")
         if task.message.about and task.message.status not in self._statuses:
             return Outcome(task=task, state="failed", at=now, error=f"nothing {task.message.status} leaves from here")
         try:
@@ -128,3 +141,5 @@ class Lane:
             return Outcome(
                 task=task, state="failed", at=now, error=f"{task.channel}: {type(error).__name__}: {error}"
             )
+        finally:
+            self._takes_s += (time.monotonic() - began - self._takes_s) / 4
