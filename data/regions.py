@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -227,3 +227,20 @@ def areas_near(base_dir: Path, kind: str, area: shapely.Geometry) -> tuple[Rids,
     held = _areas(base_dir, kind, (base_dir / "regions.parquet").stat().st_mtime_ns)
     near = np.sort(held.tree.query(area))
     return held.rids[near], held.geometries[near]
+
+
+def areas_of(base_dir: Path, rids: Sequence[int]) -> NDArray[np.object_]:
+    """The areas of some regions in their order; kept in memory by kind.
+
+    Raises
+    ------
+    KeyError
+        For a number that is no region.
+    """
+    index, modified = load_regions(base_dir), (base_dir / "regions.parquet").stat().st_mtime_ns
+    found: dict[int, shapely.Geometry] = {}
+    for kind in sorted({str(index.kind[rid]) for rid in rids if 0 <= rid < len(index)}):
+        held = _areas(base_dir, kind, modified)
+        wanted = np.flatnonzero(np.isin(held.rids, np.asarray(rids)))
+        found |= dict(zip(held.rids[wanted].tolist(), held.geometries[wanted], strict=True))
+    return np.array([found[int(rid)] for rid in rids], dtype=object)

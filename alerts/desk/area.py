@@ -8,15 +8,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import shapely
+
 from alerts.desk.content import Around, Content, Language, Ring
 from alerts.desk.refusal import Refusal
-from alerts.desk.simplify import simplify_outward
+from alerts.desk.simplify import simplify_outward, vertices
 from data.antimeridian import cut
 from data.errors import LayerError
-from data.regions import KINDS, RegionIndex, areas_near
-from layers.impact.footprint import footprint, footprint_of_regions
+from data.regions import KINDS, RegionIndex, areas_near, areas_of, load_regions
+from layers.impact.footprint import areas_km2, footprint
 
 OUTLINE_CAP = 500  # vertices of the outline of regions, as C56 has it
+EXACT = 3  # times as many vertices are simplified as they are
+COVER_CAP = 60  # vertices of one region among many
+MANY = 300  # regions of which the boxes are taken instead of the outlines
 EARTH_KM = 6371.0
 CIRCLE_POINTS = 72
 NAMED = 8  # regions that are named one by one
@@ -58,16 +64,32 @@ def outline(
     return _outline(base_dir, rids, cap)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=256)
 def _outline(base_dir: Path, rids: tuple[int, ...], cap: int) -> tuple[tuple[Ring, ...], float]:
-    shape, grown = simplify_outward(footprint_of_regions(base_dir, list(rids)), cap)
-    return rings_of(shape), grown
+    exact = areas_of(base_dir, rids)
+    if vertices(exact) <= EXACT * cap:
+        shape, grown = simplify_outward(exact, cap)
+        return rings_of(shape), grown
+    if len(rids) <= MANY:
+        parts = np.concatenate([_cover(base_dir, rid) for rid in rids])
+    else:
+        boxes = load_regions(base_dir).bbox[list(rids)]
+        wide = boxes[:, 2] - boxes[:, 0] > 180.0  # over the antimeridian: the box goes round the world
+        parts = np.concatenate([shapely.box(*boxes[~wide].T), exact[wide]])
+    shape, _ = simplify_outward(parts, cap)
+    before, after = areas_km2(exact).sum(), areas_km2(np.array([shape], dtype=object))[0]
+    return rings_of(shape), max(0.0, float(after / before) - 1.0)
+
+
+@lru_cache(maxsize=4096)
+def _cover(base_dir: Path, rid: int) -> Shape:
+    """One region's own outline, coarse: an array of one."""
+    shape, _ = simplify_outward(areas_of(base_dir, (rid,)), COVER_CAP)
+    return np.array([shape], dtype=object)
 
 
 def rings_of(shape: Shape) -> tuple[Ring, ...]:
     """The outer edges of an area as they are written, longitude first."""
-    import shapely
-
     return tuple(
         tuple((float(lon), float(lat)) for lon, lat in shapely.get_coordinates(part.exterior).tolist())
         for part in shapely.get_parts(shape)
@@ -76,19 +98,15 @@ def rings_of(shape: Shape) -> tuple[Ring, ...]:
 
 def shape_of(content: Content, index: RegionIndex) -> Shape | None:
     """Everything that a text covers as one area; None where it says nothing of where."""
-    import shapely
-
     parts = [*drawn(content)]
     rids = [rid for code in content.regions if (rid := index.by_code(code)) is not None]
     if rids:
-        parts.append(footprint_of_regions(index.base_dir, rids))
+        parts += areas_of(index.base_dir, rids).tolist()
     return shapely.union_all(parts) if parts else None
 
 
 def drawn(content: Content) -> Iterator[Shape]:
     """The shapes that people drew, as areas in the plane."""
-    import shapely
-
     for ring in content.polygons:
         yield cut(shapely.Polygon(ring))
     for one in content.circles:
@@ -97,9 +115,6 @@ def drawn(content: Content) -> Iterator[Shape]:
 
 def circle(one: Around) -> Shape:
     """A circle on the sphere as a polygon around it."""
-    import numpy as np
-    import shapely
-
     lon, lat = np.radians(one.centre)
     angle = np.linspace(0.0, 2.0 * np.pi, CIRCLE_POINTS, endpoint=False)
     away = one.radius_km / EARTH_KM / np.cos(np.pi / CIRCLE_POINTS)  # the edges touch the circle from outside
@@ -112,8 +127,6 @@ def circle(one: Around) -> Shape:
 
 def reached(content: Content, index: RegionIndex) -> tuple[str, ...]:
     """The finest regions that drawn shapes touch, without those that were chosen anyway."""
-    import shapely
-
     shapes = [*drawn(content)]
     if not shapes:
         return ()

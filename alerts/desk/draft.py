@@ -68,7 +68,7 @@ def draft_from_proposal(
         connection, whole, kind=action.kind, by=actor.email, now=now, chain=action.chain, proposal_id=item.id,
         rule=item.rule_key, digest=item.digest, frozen=frozen,
     )  # fmt: skip
-    detail = {"proposal": item.id, "kind": action.kind, "action": action.action, "content": whole.digest}
+    detail = {"proposal": item.id, "kind": action.kind, "step": action.action, "content": whole.digest}
     desk.told(connection, actor.email, "drafted", made.id, now, **detail)
     return made
 

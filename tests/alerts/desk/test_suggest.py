@@ -63,8 +63,8 @@ def propose(store: Store, rule: Rule) -> Callable[..., int]:
                 connection.execute(
                     transition.insert().values(
                         rule=rule.key, digest=rule.digest, region=code, at=NOW, from_phase="normal",
-                        to_phase="firing", from_level=0, to_level=int(level), reason="first", value=value, value_at=NOW,
-                        proposal_id=number,
+                        to_phase="firing", from_level=0, to_level=int(level), reason="first", value=value,
+                        value_at=NOW, proposal_id=number,
                     )
                 )  # fmt: skip
         return number
