@@ -67,7 +67,7 @@ PUBLIC_FACE = frozenset(
 PUBLIC_RULES = frozenset(
     {
         "/login", "/login.css", "/access.js", "/login/second", "/login/second/options.json",
-        "/login/second/key.json", "/first-run/<token>", "/invitation/<token>", "/healthz", "/readyz",
+        "/login/second/key.json", "/first-run/<token>", "/invitation/<token>", "/ack/<token>", "/healthz", "/readyz",
     }
 ) | PUBLIC_FACE  # fmt: skip
 

@@ -40,6 +40,7 @@ def register(
         Called within a request; what it returns says later whether the session of that request still stands.
     """
     from api import (
+        ack,
         exercise,
         export,
         features,
@@ -65,7 +66,7 @@ def register(
         store=store, settings=settings, clock=clock, hub=hub, watch=watch, stale_after=dict(stale_after or {})
     )
     for module in (
-        live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health, scripts,
+        ack, live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health, scripts,
         exercise, records,
     ):  # fmt: skip
         server.register_blueprint(module.blueprint)

@@ -38,6 +38,7 @@ KINDS = {
     ("feeds", "run"): "Run asked for",
     ("notices", "opened"): "Notice",
     ("notices", "closed"): "Notice over",
+    ("deliveries", "escalated"): "Escalated",
     ("proposals", "first"): "Proposed: first",
     ("proposals", "new area"): "Proposed: new area",
     ("proposals", "higher"): "Proposed: higher",
@@ -54,6 +55,11 @@ CAUSES = {
     "feeds": "feeds that fail",
     "rule files": "rule files with faults",
     "disk": "the disk is nearly full",
+    "deliveries": "deliveries that did not arrive",
+    "tampered": "messages that are not what was approved",
+    "held": "deliveries are held",
+    "unsigned": "approved warnings that could not be signed",
+    "paths": "the daily message did not leave",
 }
 
 
