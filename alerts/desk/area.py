@@ -22,6 +22,7 @@ from layers.impact.footprint import areas_km2, footprint
 OUTLINE_CAP = 500  # vertices of the outline of regions, as C56 has it
 EXACT = 3  # times as many vertices are simplified as they are
 COVER_CAP = 60  # vertices of one region among many
+FEW = 20  # regions whose outline is found at once
 MANY = 300  # regions of which the boxes are taken instead of the outlines
 EARTH_KM = 6371.0
 CIRCLE_POINTS = 72
@@ -30,8 +31,10 @@ MAX_UPLOAD = 5_000_000
 Shape = Any
 
 
-def completed(content: Content, index: RegionIndex) -> Content:
+def completed(content: Content, index: RegionIndex, *, quick: bool = False) -> Content:
     """The text with what the desk draws: the outline of its regions, and the regions that drawn shapes reach.
+
+    `quick` is for messages without a second to lose: many regions then get the hull of their boxes.
 
     Raises
     ------
@@ -39,7 +42,7 @@ def completed(content: Content, index: RegionIndex) -> Content:
         For a region that the base data does not have.
     """
     known = checked(content.regions, index)
-    rings, _ = outline(index.base_dir, known, index)
+    rings = hull(known, index) if quick and len(known) > FEW else outline(index.base_dir, known, index)[0]
     return content.with_(regions=known, outline=rings, touched=reached(content, index))
 
 
@@ -86,6 +89,13 @@ def _cover(base_dir: Path, rid: int) -> Shape:
     """One region's own outline, coarse: an array of one."""
     shape, _ = simplify_outward(areas_of(base_dir, (rid,)), COVER_CAP)
     return np.array([shape], dtype=object)
+
+
+def hull(codes: Sequence[str], index: RegionIndex) -> tuple[Ring, ...]:
+    """The convex hull of the boxes of regions: found at once, and larger than they are."""
+    boxes = index.bbox[[rid for code in codes if (rid := index.by_code(code)) is not None]]
+    corners = np.concatenate([boxes[:, [west, south]] for west in (0, 2) for south in (1, 3)])
+    return rings_of(shapely.convex_hull(shapely.multipoints(corners)))
 
 
 def rings_of(shape: Shape) -> tuple[Ring, ...]:

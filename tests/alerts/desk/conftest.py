@@ -21,10 +21,12 @@ from alerts.desk.prefill import fresh
 from alerts.desk.read import DeskWarning
 from alerts.desk.service import Approved, Confirmation, approve, asked, draft_new, recheck, submit
 from alerts.desk.signing import LocalSigner, Signed
+from alerts.rule import Rule
 from data.actor import Actor, Reauthentication
 from data.model import Level
 from data.regions import load_regions
 from data.store.engine import Store
+from data.store.tables import proposal, rule_version, transition
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 OFFICE = Office(
@@ -139,6 +141,53 @@ def sign(store: Store, desk: Desk, signer: Switchable, router: Recorder) -> Call
             by = replace(by, proved=replace(by.proved, at=now))
         given = {"actor": by, "confirm": typed, "now": now, "signer": signer, "router": router, **changes}
         return approve(store, desk, item.id, item.edition, **given)
+
+    return act
+
+
+LEVELS = {
+    name: {"input": "x", "trigger": number, "clear": number - 5}
+    for name, number in (("yellow", 50), ("orange", 80), ("red", 120))
+}
+
+
+@pytest.fixture
+def rule(make_rule: Callable[..., Rule]) -> Rule:
+    text = {"en": "{region}: {value} {unit} of rain has fallen: {level}.", "zh": "{region}降雨{value}毫米，{level}。"}
+    return make_rule(LEVELS, hazard="rainstorm", text=text, duration={"default": "3h", "hard_limit": "12h"})
+
+
+@pytest.fixture
+def keep_rule(store: Store, rule: Rule) -> None:
+    """The rule's text as the engine keeps it."""
+    values = {"rule": rule.key, "digest": rule.digest, "version": "1", "pack": "test", "body": rule.body}
+    with store.write() as connection:
+        connection.execute(rule_version.insert().values(**values, first_at=NOW))
+
+
+@pytest.fixture
+def propose(store: Store, rule: Rule, keep_rule: None) -> Callable[..., int]:
+    """A proposal as the engine keeps one."""
+
+    def act(*regions: str, level: Level = Level.ORANGE, reason: str = "first", value: float = 88.0) -> int:
+        with store.write() as connection:
+            made = connection.execute(
+                proposal.insert().values(
+                    created_at=NOW, updated_at=NOW, rule=rule.key, digest=rule.digest, hazard="rainstorm",
+                    level=int(level), reason=reason, regions=list(regions), state="open", detail={"before": 0},
+                )
+            )  # fmt: skip
+            assert made.inserted_primary_key is not None
+            number = int(made.inserted_primary_key[0])
+            for code in regions:
+                connection.execute(
+                    transition.insert().values(
+                        rule=rule.key, digest=rule.digest, region=code, at=NOW, from_phase="normal",
+                        to_phase="firing", from_level=0, to_level=int(level), reason="first", value=value,
+                        value_at=NOW, proposal_id=number,
+                    )
+                )  # fmt: skip
+        return number
 
     return act
 

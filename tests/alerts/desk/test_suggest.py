@@ -17,59 +17,14 @@ from alerts.desk.service import Approved, discard, draft_from_proposal, recheck,
 from alerts.desk.suggest import Action, suggest
 from alerts.desk.template import templates, words
 from alerts.pack import builtin_paths, read_paths
-from alerts.rule import Rule
 from data.model import Level
 from data.store.engine import Store
-from data.store.tables import proposal, rule_version, transition
+from data.store.tables import proposal
 from tests.alerts.desk.conftest import BO, NOW, later
 
 Sign = Callable[..., Approved]
 Write = Callable[..., Any]
 HERE, BESIDE, THERE = "CN-110101", "CN-110102", "CN-110202"
-LEVELS = {
-    name: {"input": "x", "trigger": number, "clear": number - 5}
-    for name, number in (("yellow", 50), ("orange", 80), ("red", 120))
-}
-
-
-@pytest.fixture
-def rule(make_rule: Callable[..., Rule]) -> Rule:
-    text = {"en": "{region}: {value} {unit} of rain has fallen: {level}.", "zh": "{region}降雨{value}毫米，{level}。"}
-    return make_rule(LEVELS, hazard="rainstorm", text=text, duration={"default": "3h", "hard_limit": "12h"})
-
-
-@pytest.fixture
-def propose(store: Store, rule: Rule) -> Callable[..., int]:
-    """A proposal as the engine keeps one."""
-
-    def act(*regions: str, level: Level = Level.ORANGE, reason: str = "first", value: float = 88.0) -> int:
-        with store.write() as connection:
-            known = rule_version.c.digest == rule.digest
-            if connection.execute(rule_version.select().where(known)).first() is None:
-                connection.execute(
-                    rule_version.insert().values(
-                        rule=rule.key, digest=rule.digest, version="1", pack="test", body=rule.body, first_at=NOW
-                    )
-                )
-            made = connection.execute(
-                proposal.insert().values(
-                    created_at=NOW, updated_at=NOW, rule=rule.key, digest=rule.digest, hazard="rainstorm",
-                    level=int(level), reason=reason, regions=list(regions), state="open", detail={"before": 0},
-                )
-            )  # fmt: skip
-            assert made.inserted_primary_key is not None
-            number = int(made.inserted_primary_key[0])
-            for code in regions:
-                connection.execute(
-                    transition.insert().values(
-                        rule=rule.key, digest=rule.digest, region=code, at=NOW, from_phase="normal",
-                        to_phase="firing", from_level=0, to_level=int(level), reason="first", value=value,
-                        value_at=NOW, proposal_id=number,
-                    )
-                )  # fmt: skip
-        return number
-
-    return act
 
 
 def suggested(store: Store, desk: Desk, number: int, now: Any = NOW) -> Action:
