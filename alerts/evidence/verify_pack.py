@@ -217,10 +217,10 @@ def check_audit(bodies: Bodies) -> Iterator[Fault]:
     for anchor in json.loads(bodies.get("anchors.json", b"[]")):
         if known.get(anchor["seq"]) != anchor["hash"]:
             yield "anchors.json", f"the head kept elsewhere at {anchor['seq']} is another"
-    issued = [entry for entry in entries if entry.get("action") == "warning.signed"]
+    issued = [entry for entry in entries if entry.get("action") == "warning.issued"]
     row = json.loads(bodies["warning.json"])
-    if issued and not any(entry["detail"].get("signed_sha256") == row["signed_sha256"] for entry in issued):
-        yield "audit.json", "the chain names other bytes than those that were sent"
+    if not any(entry["detail"].get("signed_sha256") == row["signed_sha256"] for entry in issued):
+        yield "audit.json", "the chain does not tell that these bytes were issued"
 
 
 CHECKS: tuple[tuple[str, Callable[[Bodies], Iterator[Fault]]], ...] = (
@@ -249,7 +249,7 @@ def verify(pack: bytes) -> tuple[list[str], list[Fault], list[str], list[str]]:
             continue
         except KeyError as error:
             found = [(str(error.args[0]), "is missing or incomplete")]
-        except (ValueError, TypeError, AttributeError, ET.ParseError) as error:
+        except (ValueError, TypeError, AttributeError, SyntaxError) as error:
             found = [(title, f"cannot be read: {error}")]
         faults += found
         if not found:

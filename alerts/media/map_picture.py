@@ -144,17 +144,21 @@ def _world(base_dir: Path) -> dict[str, NDArray[np.object_]]:
     return world(base_dir)
 
 
-@lru_cache(maxsize=4)
-def _shapes(base_dir: Path, kinds: tuple[str, ...]) -> NDArray[np.object_]:
-    from data.regions import load_geometries
-
-    return load_geometries(base_dir, list(kinds))[1]
-
-
 def _borders(base_dir: Path, window: Frame) -> NDArray[np.object_]:
     """Provinces, and counties on a map of a small part of the world."""
+    import pyarrow.parquet as pq
+    import shapely
+
+    from data.regions import load_regions
+
     kinds = BORDER_KINDS + (FINE_KINDS if window.north - window.south < FINE_BELOW else ())
-    return _shapes(base_dir, kinds)
+    index = load_regions(base_dir)
+    west, south, east, north = index.bbox.T
+    rows = np.isin(index.kind, kinds) & (south < window.north) & (north > window.south)
+    turns = [(west + turn < window.east) & (east + turn > window.west) for turn in (-360.0, 0.0, 360.0)]
+    rids = np.flatnonzero(rows & np.logical_or.reduce(turns)).tolist()
+    table = pq.read_table(base_dir / "regions.parquet", columns=["geometry"], filters=[("rid", "in", rids)])
+    return np.asarray(shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False)), dtype=object)
 
 
 def _outline(image: Any, area: Any, window: Frame) -> None:

@@ -36,6 +36,12 @@ def mosquitto() -> Path | None:
     return Path(found) if found else None
 
 
+def voice() -> Path | None:
+    """The program that speaks warnings."""
+    found = shutil.which("espeak-ng")
+    return Path(found) if found else None
+
+
 def provide_for_tests(say: Callable[[str], None]) -> None:
     """Install with apt what is missing, where we may.
 

@@ -110,7 +110,10 @@ def test_one_that_hangs_is_ended_with_what_it_started(store: Store, home: Path, 
     with store.write() as connection:
         digest = issue(connection, 1)
     pid = tmp_path / "pid"
-    hang = f"import subprocess\np = subprocess.Popen(['sleep', '600'])\npathlib.Path({str(pid)!r}).write_text(str(p.pid))\np.wait()"
+    hang = (
+        "import subprocess\np = subprocess.Popen(['sleep', '600'])\n"
+        f"pathlib.Path({str(pid)!r}).write_text(str(p.pid))\np.wait()"
+    )
     producer = Producer(BASE, command=child(hang))
     assert producer.work(store, home, NOW) == 1
     while not pid.is_file() or not pid.read_text():
@@ -198,7 +201,7 @@ def test_video_is_what_every_telephone_plays(made: Path, name: str) -> None:
     told = facts(path)
     size = "x".join(map(str, SIZES[name.split("-")[1]]))
     assert "Video: h264 (Main)" in told
-    assert f"yuv420p(tv, bt709" in told
+    assert "yuv420p(tv, bt709" in told
     assert f", {size}" in told
     assert "Audio: aac" in told
     assert [told.count(f"({language}): Subtitle: mov_text") for language in ("eng", "zho")] == [1, 1]
