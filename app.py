@@ -77,9 +77,12 @@ def run_engine(settings: Settings, stop: threading.Event) -> int:
         print(f"rule file: {fault}", file=sys.stderr, flush=True)
     running = RunningRules(rules)
 
+    issue = _standing_orders(settings, store)
+
     def evaluate(now: datetime, epoch: int) -> None:
         with evaluation_picture(store, now, epoch=epoch) as picture:
             evaluate_all(picture, settings.home, settings.base_dir, running(picture), now, epoch=epoch)
+        issue(now, epoch)
 
     engine = Engine(
         settings,
@@ -91,6 +94,28 @@ def run_engine(settings: Settings, stop: threading.Event) -> int:
     )
     engine.run_forever(stop)
     return 0
+
+
+def _standing_orders(settings: Settings, store: Store) -> Callable[[datetime, int], object]:
+    """Issue what standing orders cover of what was just proposed."""
+    from access import audit
+    from alerts.desk.automatic import issue_standing
+    from alerts.desk.desk import Desk
+    from alerts.desk.office import office_of
+    from alerts.desk.signer import SignerClient
+    from alerts.desk.standing import any_holds
+    from alerts.routing import router
+    from data.regions import load_regions
+
+    office, signer = office_of(settings), SignerClient(settings.home)
+
+    def issue(now: datetime, epoch: int) -> object:
+        if not any_holds(store, now):
+            return 0
+        desk = Desk(office=office, index=load_regions(settings.base_dir), audit=audit.append)
+        return issue_standing(store, desk, signer=signer, router=router(settings), now=now, epoch=epoch)
+
+    return issue
 
 
 def _field_work(settings: Settings, store: Store) -> dict[str, Callable[[datetime, int], int]]:

@@ -26,6 +26,7 @@ from alerts.rule import Rule
 from data.actor import PROOF_HOLDS, Actor
 from data.model import Level
 from data.store.changes import bump
+from data.store.engine import Store
 from data.store.tables import rule_version, standing_order
 
 LONGEST = timedelta(days=366)
@@ -206,6 +207,12 @@ def holding(connection: Connection, now: datetime) -> list[Order]:
         column.second_by.is_not(None), column.ended_at.is_(None), column.starts_at <= now, column.ends_at > now
     )
     return [item for row in connection.execute(query.order_by(column.id)) if (item := _of(row)).holds(now)]
+
+
+def any_holds(store: Store, now: datetime) -> bool:
+    """Whether an order may issue now."""
+    with store.read() as connection:
+        return bool(holding(connection, now))
 
 
 def _of(row: sa.Row[Any]) -> Order:
