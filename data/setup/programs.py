@@ -1,4 +1,4 @@
-"""Programs that only the tests need: Chromium for pages, PostgreSQL's server as second store, Mosquitto as broker."""
+"""Programs that the tests need: Chromium for pages, PostgreSQL as second store, Mosquitto as broker, a voice."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def provide_for_tests(say: Callable[[str], None]) -> None:
     ConfigError
         Where something is missing and cannot be installed, with what to install by hand.
     """
-    wanted = {"chromium": chromium, "postgresql": postgres_programs, "mosquitto": mosquitto}
+    wanted = {"chromium": chromium, "postgresql": postgres_programs, "mosquitto": mosquitto, "espeak-ng": voice}
     missing = [package for package, find in wanted.items() if find() is None]
     if missing and _may_install():
         for package in missing:
@@ -61,7 +61,7 @@ def provide_for_tests(say: Callable[[str], None]) -> None:
     if missing:
         names = " ".join(missing)
         raise ConfigError([f"the tests need {' and '.join(missing)}: install with `sudo apt-get install {names}`"])
-    say(f"set-up: tests use {chromium()}, PostgreSQL in {postgres_programs()} and {mosquitto()}")
+    say(f"set-up: tests use {chromium()}, PostgreSQL in {postgres_programs()}, {mosquitto()} and {voice()}")
 
 
 def _number(name: str) -> float:

@@ -22,6 +22,7 @@ def test_missing_programs_are_named_with_the_command(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(programs, "chromium", lambda: None)
     monkeypatch.setattr(programs, "postgres_programs", lambda: None)
     monkeypatch.setattr(programs, "mosquitto", lambda: None)
+    monkeypatch.setattr(programs, "voice", lambda: Path("/usr/bin/espeak-ng"))
     monkeypatch.setattr(programs, "_may_install", lambda: False)
     with pytest.raises(ConfigError, match="sudo apt-get install chromium postgresql mosquitto"):
         programs.provide_for_tests(print)
