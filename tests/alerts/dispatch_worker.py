@@ -1,4 +1,4 @@
-"""A dispatch process for tests that kill it, started with the address of the database, the allowed host and a rate."""
+"""A dispatch process for tests that kill it, started with the address of the database, allowed host and rate."""
 
 from __future__ import annotations
 
