@@ -41,6 +41,7 @@ def register(
     """
     from api import (
         ack,
+        evidence,
         exercise,
         export,
         features,
@@ -67,7 +68,7 @@ def register(
     )
     for module in (
         ack, live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health, scripts,
-        exercise, records,
+        exercise, records, evidence,
     ):  # fmt: skip
         server.register_blueprint(module.blueprint)
     for prefix in ("api", "t"):
