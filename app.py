@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dash import Dash
     from flask import Flask
 
+    from alerts.media.produce import Producer
     from data.store.engine import Store
 
 RULE_PERIOD = timedelta(seconds=10)
@@ -141,10 +142,14 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     store = open_migrated(settings.url)
     refuse_exercise(store)
     post = Http(allow_hosts=settings.allow_hosts, source="dispatch").post
-    chores = (_sign_waiting(settings, store),)
+    media = _media(settings)
+    chores = (_sign_waiting(settings, store), lambda now: media.work(store, settings.home, now))
     watch = _watch(settings, store)
     _keep_anchors(settings, store, stop)
-    return run(store, settings, post, stop, exercise=False, clock=clock_of(store), watch=watch, chores=chores)
+    try:
+        return run(store, settings, post, stop, exercise=False, clock=clock_of(store), watch=watch, chores=chores)
+    finally:
+        media.stop()
 
 
 def _keep_anchors(settings: Settings, store: Store, stop: threading.Event) -> None:
@@ -154,6 +159,15 @@ def _keep_anchors(settings: Settings, store: Store, stop: threading.Event) -> No
     if settings.audit_anchor is not None:
         work = (store, settings.audit_anchor, stop, utc_now)
         threading.Thread(target=keep_forever, args=work, name="anchors", daemon=True).start()
+
+
+def _media(settings: Settings) -> Producer:
+    """Posters, sound and videos of what is issued, by a process of their own."""
+    from alerts.desk.office import office_of
+    from alerts.media.produce import Producer
+
+    office = office_of(settings)
+    return Producer(settings.base_dir, office=office.sender_name, public_url=office.public_url)
 
 
 def _sign_waiting(settings: Settings, store: Store) -> Callable[[datetime], object]:
@@ -313,6 +327,9 @@ def parser() -> argparse.ArgumentParser:
     from layers.survey import command as survey_command
 
     survey_command.add_arguments(survey)
+    from alerts.evidence import command as evidence_command
+
+    evidence_command.add_arguments(commands)
     audit = commands.add_parser("audit", help="the audit chain").add_subparsers(dest="action", required=True)
     from access import audit_command
 
@@ -370,6 +387,8 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             from alerts.cap.command import check_main as cap_main
 
             return cap_main(options, now=utc_now(), locale=settings.locale)
+        case "evidence":
+            return run_evidence(options, settings)
         case "backtest" | "truth":
             from pages.past import proving
 
@@ -439,6 +458,22 @@ def run_copy(options: argparse.Namespace, settings: Settings) -> int:
     print(f"restored; the store before is {before}" if before else "restored")
     print("Deliveries are held: look at what waits, then run `python app.py resume`.")
     return 0
+
+
+def run_evidence(options: argparse.Namespace, settings: Settings) -> int:
+    """Write all that a warning stands on into one file, or check such a file."""
+    from access import audit
+    from alerts.evidence.command import make_command, verify_command
+    from api.evidence import anchors_in
+    from data.store.exercise import clock_of
+
+    if options.what == "verify":
+        return verify_command(options)
+    store = open_migrated(settings.url)
+    return make_command(
+        store, settings.home, settings.base_dir, options, now=clock_of(store)(), actor="command line",
+        audit=audit.append, anchors=anchors_in(settings.audit_anchor),
+    )  # fmt: skip
 
 
 def run_mute(options: argparse.Namespace, settings: Settings) -> int:
