@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from alerts.cap.build import build
 from alerts.cap.model import Alert, Area, Info, Polygon, Position
 from alerts.cap.sign import Signer, sign
+from alerts.desk.content import Attachment, Content
 from data.model import Level
 from data.store.engine import Store
 from data.store.tables import approval, leader, rule_state, warning
@@ -66,11 +67,17 @@ class Desk:
         signed: bool = True,
         english: dict[str, Any] | None = None,
         chinese: dict[str, Any] | None = None,
+        attachments: Sequence[Attachment] = (),
     ) -> int:
         """One message; its row number."""
         sent = (sent_at or self.now).astimezone(EAST)
         alert = message(identifier, level=level, status=status, scope=scope, kind=kind, sent=sent, lasts=lasts,
                         ring=ring, english=english or {}, chinese=chinese or {})  # fmt: skip
+        content = Content(
+            hazard="rainstorm", level=level.key, status=status, regions=tuple(regions), severity=SEVERITY[level],
+            urgency="Immediate", certainty="Likely", onset_at=sent + timedelta(hours=1), expires_at=sent + lasts,
+            attachments=attachments,
+        )  # fmt: skip
         body = build(alert)
         bytes_ = sign(body, self.signer, now=sent) if signed else body
         print_ = self.signer.certificate.fingerprint(hashes.SHA256()).hex() if signed else ""
@@ -80,14 +87,14 @@ class Desk:
                 chain = connection.execute(sa.select(warning.c.chain).where(warning.c.id == replaces)).scalar_one()
             row = connection.execute(warning.insert().values(
                 kind=kind, status=status, state="approved", hazard="rainstorm", level=int(level),
-                content={"regions": list(regions)}, content_sha256="0" * 64, edition=1, author="author@example.org",
+                content=content.plain, content_sha256=content.digest, edition=1, author="author@example.org",
                 created_at=sent, updated_at=sent, chain=chain, identifier=identifier, sender="warn@office.example",
                 sent_at=sent, onset_at=sent + timedelta(hours=1), expires_at=sent + lasts, body=body,
                 body_sha256=_sha(body), signed=bytes_, signed_sha256=_sha(bytes_), certificate_sha256=print_,
             )).inserted_primary_key[0]  # fmt: skip
             given = connection.execute(approval.insert().values(
-                warning_id=row, edition=1, content_sha256="0" * 64, body_sha256=_sha(body), method="totp", record={},
-                author="author@example.org", approver="approver@example.org", at=sent, proved_at=sent,
+                warning_id=row, edition=1, content_sha256=content.digest, body_sha256=_sha(body), record={},
+                author="author@example.org", approver="approver@example.org", at=sent, proved_at=sent, method="totp",
             )).inserted_primary_key[0]  # fmt: skip
             issued = {"approval_id": given, "state": "issued", "issued_at": sent, "chain": chain or row}
             connection.execute(warning.update().where(warning.c.id == row).values(issued))

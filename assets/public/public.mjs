@@ -35,6 +35,7 @@ function aged(ms) {
 setInterval(lookAgain, LOOK_AGAIN_MS);
 document.addEventListener("visibilitychange", lookAgain);
 window.addEventListener("online", lookAgain);
+window.addEventListener("pageshow", (event) => event.persisted && lookAgain());
 
 const worker = "serviceWorker" in navigator
   ? navigator.serviceWorker.register("/public/sw.js", { scope: "/public" }).catch(() => null)
