@@ -7,6 +7,8 @@ Failures are kept as a file, tried again a few times, and told.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -35,6 +37,8 @@ AGAIN_AFTER = timedelta(minutes=2)
 NOT_LONGER_THAN = timedelta(hours=24)  # after its end nobody needs a video of it
 NICE = 15
 CHILD = (sys.executable, "-m", "alerts.media.child")
+PR_SET_PDEATHSIG = 1  # of Linux
+_LIBRARY = ctypes.CDLL(None)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -111,16 +115,16 @@ class Producer:
         """The most important issued warning without media: in force before over, worse before less bad."""
         table = warning.c
         query = (
-            sa.select(warning)
+            sa.select(table.id, table.signed_sha256)
             .where(table.state == "issued", table.signed_sha256 != "", table.expires_at > now - NOT_LONGER_THAN)
             .order_by(table.replaced_by.is_not(None), table.level.desc(), table.id.desc())
         )
         with store.read() as connection:
-            for row in connection.execute(query):
-                state = state_of(home, row.signed_sha256)
+            for found in connection.execute(query):
+                state = state_of(home, found.signed_sha256)
                 waits = state.failed_at is not None and now < state.failed_at + AGAIN_AFTER * state.failures
                 if state.manifest is None and state.failures < TRIES and not waits:
-                    return row
+                    return connection.execute(sa.select(warning).where(table.id == found.id)).one()
         return None
 
     def _begin(self, store: Store, home: Path, row: Any, now: datetime) -> None:
@@ -161,7 +165,10 @@ def _signature(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _lowered() -> None:
+    """In the new process: at low priority, and ended with the one that started it."""
     os.nice(NICE)
+    with contextlib.suppress(AttributeError):  # Linux only; elsewhere an orphan ends by itself in a minute or two
+        _LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

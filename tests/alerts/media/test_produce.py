@@ -29,6 +29,7 @@ from data.regions import default_base_dir
 from data.store.engine import Store
 from data.store.tables import approval, warning
 from tests.alerts.media.warnings import CHINESE, EXERCISE, NOW, SENT, WARNING, said
+from tests.conftest import ROOT
 
 BASE = default_base_dir()
 VIDEOS = [f"video-{size}-{language}.mp4" for size in SIZES for language in ("en-gb", "zh-cn")]
@@ -137,6 +138,32 @@ def test_after_a_kill_it_begins_anew(store: Store, home: Path) -> None:
     until_done(Producer(BASE, command=DONE), store, home)
     assert state_of(home, digest).manifest == {"files": []}
     assert not (home / "media" / f".making-{digest}").exists()
+
+
+def test_it_ends_with_the_process_that_started_it(store: Store, home: Path) -> None:
+    with store.write() as connection:
+        digest = issue(connection, 1)
+    work = home / "media" / f".making-{digest}"
+    script = (
+        "import sys, datetime, time\nfrom pathlib import Path\nfrom alerts.media.produce import Producer\n"
+        "from data.store.engine import open_store\n"
+        f"child = (sys.executable, '-c', 'import sys, os, time; "
+        'open(sys.argv[1] + "/pid", "w").write(str(os.getpid())); time.sleep(600)\')\n'
+        f"store = open_store({store.engine.url.render_as_string(hide_password=False)!r})\n"
+        f"Producer(Path('.'), command=child).work(store, Path({str(home)!r}), "
+        f"datetime.datetime.fromisoformat({NOW.isoformat()!r}))\ntime.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
+    while not (work / "pid").is_file() or not (work / "pid").read_text():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    pid = int((work / "pid").read_text())
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{pid}/stat").is_file() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_bytes_that_are_not_those_that_were_signed_are_refused(store: Store, home: Path) -> None:
