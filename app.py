@@ -135,19 +135,23 @@ def _field_work(settings: Settings, store: Store) -> dict[str, Callable[[datetim
 
 def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     """Send what is queued, watch the engine from outside, and tell the operator what is wrong."""
+    from alerts.channels.allowed import exercise_ways
     from alerts.dispatch import run
-    from data.store.exercise import clock_of, refuse_exercise
+    from data.store.exercise import clock_of, refuse_exercise, scenario_of
     from ingest.http import Http
 
     store = open_migrated(settings.url)
-    refuse_exercise(store)
+    clock = clock_of(store)
+    exercise = bool(scenario_of(clock))
+    if exercise and not exercise_ways(settings):
+        refuse_exercise(store)
     post = Http(allow_hosts=settings.allow_hosts, source="dispatch").post
     media = _media(settings)
-    chores = (_sign_waiting(settings, store), lambda now: media.work(store, settings.home, now))
-    watch = _watch(settings, store)
+    chores = (_sign_waiting(settings, store, exercise=exercise), lambda now: media.work(store, settings.home, now))
+    watch = _watch(settings, store) if not exercise else lambda _now: {}
     _keep_anchors(settings, store, stop)
     try:
-        return run(store, settings, post, stop, exercise=False, clock=clock_of(store), watch=watch, chores=chores)
+        return run(store, settings, post, stop, exercise=exercise, clock=clock, watch=watch, chores=chores)
     finally:
         media.stop()
 
@@ -170,7 +174,7 @@ def _media(settings: Settings) -> Producer:
     return Producer(settings.base_dir, office=office.sender_name, public_url=office.public_url)
 
 
-def _sign_waiting(settings: Settings, store: Store) -> Callable[[datetime], object]:
+def _sign_waiting(settings: Settings, store: Store, *, exercise: bool) -> Callable[[datetime], object]:
     """Try again to sign what was approved while the signer could not."""
     from access import audit
     from alerts.desk.desk import Desk
@@ -180,13 +184,13 @@ def _sign_waiting(settings: Settings, store: Store) -> Callable[[datetime], obje
     from alerts.routing import router
     from data.regions import load_regions
 
-    office, signer = office_of(settings), SignerClient(settings.home)
+    office, signer = office_of(settings, exercise=exercise), SignerClient(settings.home)
 
     def work(now: datetime) -> object:
         if not any_waits(store):
             return 0
         desk = Desk(office=office, index=load_regions(settings.base_dir), audit=audit.append)
-        return sign_waiting(store, desk, signer=signer, router=router(settings), now=now)
+        return sign_waiting(store, desk, signer=signer, router=router(settings, exercise=exercise), now=now)
 
     return work
 

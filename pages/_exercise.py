@@ -17,6 +17,7 @@ from flask import Flask, Response, request
 
 from access.guard import csrf_cookie_name
 from access.people import current
+from alerts.channels.allowed import exercise_ways
 from data.clock import Clock, iso, utc_now
 from data.settings import ROOT
 from data.store.exercise import MARK, Exercise, ExerciseClock, scenario_of
@@ -100,13 +101,21 @@ def _strip(context: Context, found: Exercise, locale: str, view: str) -> str:
         "view": view,
     }  # fmt: skip
     data = "".join(f' data-{name}="{escape(value)}"' for name, value in facts.items())
+    leaving = escape(_leaving(context, t)) if found.kind == "drill" else ""
     right = _controls(t, found) if current().signed_in and current().may("exercise.control") else ""
     return (
         f'<style>{STYLE}</style><div class="exercise-frame" aria-hidden="true"></div>'
         f'<div class="exercise-strip" id="exercise" role="note"{data}><strong>{WORD}</strong>'
-        f'<span class="exercise-title">{title}</span><span class="exercise-right">'
+        f'<span class="exercise-title">{title}</span>'
+        f'<span class="exercise-out" id="exercise-out">{leaving}</span><span class="exercise-right">'
         f'<time id="exercise-time"></time><span id="exercise-state"{_words(t)}></span>{right}</span></div>'
     )
+
+
+def _leaving(context: Context, t: Translate) -> str:
+    """Where messages of a drill go."""
+    ways = exercise_ways(context.settings)
+    return t("goes out by {names}").format(names=", ".join(ways)) if ways else t("nothing goes out")
 
 
 def _words(t: Translate) -> str:

@@ -8,6 +8,7 @@ from data.settings import Settings
 from data.ways_out import WaysOut, channel_and_address
 
 EXERCISE_STATUSES = frozenset({"Exercise", "Test"})
+CHANNELS = ("email", "webhook", "mqtt", "webpush", "folder", "hubs", "services")
 ALL_STATUSES = EXERCISE_STATUSES | {"Actual"}
 
 
@@ -23,13 +24,20 @@ class Allowed:
 
 def allowed(settings: Settings, exercise: bool) -> Allowed:
     """The one place that decides it: an exercise never has a channel or an address of the office."""
-    ways = settings.exercise_channels if exercise else settings.channels
+    if exercise:  # what tells of the machine itself bears no mark: only messages that do may leave
+        return Allowed(ways=settings.exercise_channels, statuses=EXERCISE_STATUSES, notices=(), heartbeats=())
+    ways = settings.channels
     notices = [channel_and_address(entry) for entry in ways.notices]
-    if not exercise:
-        notices += [("webhook", address) for address in settings.webhooks]
+    notices += [("webhook", address) for address in settings.webhooks]
     return Allowed(
         ways=ways,
-        statuses=EXERCISE_STATUSES if exercise else ALL_STATUSES,
+        statuses=ALL_STATUSES,
         notices=tuple(dict.fromkeys(notices)),
         heartbeats=tuple(channel_and_address(entry) for entry in ways.heartbeats),
     )
+
+
+def exercise_ways(settings: Settings) -> tuple[str, ...]:
+    """The channels that were set up for exercises; without any nothing leaves one."""
+    ways = settings.exercise_channels
+    return tuple(name for name in CHANNELS if name in ways.model_fields_set and getattr(ways, name) is not None)

@@ -15,17 +15,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import yaml
 
 from data.clock import iso, parse_time, utc_now
 from data.errors import ConfigError
 from data.settings import ROOT, Settings
+from data.ways_out import WaysOut
 from pages.past.rehearsal import KEPT, check_home, find_scenario, keep, replayer, rules_of, settings_of
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from sqlalchemy.engine import Connection
 
     from alerts.scenario import Scenario
 
@@ -52,6 +55,7 @@ class Plan:
 
 def run_exercise(settings: Settings, options: argparse.Namespace, begin: datetime | None) -> int:
     """`demo` and `drill`: pages and a playing engine over a home of their own, until told to stop."""
+    from alerts.channels.allowed import exercise_ways
     from data.supervise import supervise
 
     drill = options.command == "drill"
@@ -66,7 +70,8 @@ def run_exercise(settings: Settings, options: argparse.Namespace, begin: datetim
         environ = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
         os.environ.clear()
         os.environ.update(environ | {"TOCSIN_HOME": str(own.home), "TOCSIN_BASE_DIR": str(settings.base_dir)})
-        commands = {name: [sys.executable, script, name] for name in ("play", "web")}
+        names = ("play", "web", *(("signer",) if drill else ()), *(("dispatch",) if exercise_ways(own) else ()))
+        commands = {name: [sys.executable, script, name] for name in names}
         return supervise(commands, lambda line: print(line, file=sys.stderr, flush=True), lock=lock)
 
 
@@ -86,6 +91,7 @@ def _alone(home: Path) -> Iterator[IO[bytes]]:
 
 def _prepare(settings: Settings, options: argparse.Namespace, home: Path, begin: datetime | None) -> Settings:
     """The home of an exercise that can begin, and its settings; people are told where and how to sign in."""
+    from alerts.channels.allowed import exercise_ways
     from alerts.scenario_file import read_scenario
 
     drill = options.command == "drill"
@@ -96,7 +102,14 @@ def _prepare(settings: Settings, options: argparse.Namespace, home: Path, begin:
     plan = Plan(speed=options.speed, fast_until=iso(begin) if begin else "", office=drill)
     plan.write(home)
     port = options.port or _free_port(settings)
-    own = replace(own, rule_paths=tuple(path.resolve() for path in settings.rule_paths) if drill else ())
+    if drill:
+        own = replace(
+            own, rule_paths=tuple(path.resolve() for path in settings.rule_paths),
+            exercise_channels=settings.exercise_channels,
+            allow_hosts=settings.allow_hosts if exercise_ways(settings) else (),
+        )  # fmt: skip
+    else:
+        own = replace(own, rule_paths=(), exercise_channels=WaysOut())
     _write_settings(own, settings, scenario, port)
     with replayer(own, scenario, lambda: False) as player:
         player.prepare(options.command, scenario.head.end, options.speed)
@@ -138,14 +151,28 @@ def _drill_home(settings: Settings, name: str) -> Path:
 
 
 def _write_settings(own: Settings, live: Settings, scenario: Scenario, port: int) -> None:
-    """The settings of the exercise's processes: no way out, no recipients."""
+    """The settings of the exercise's processes: the names of the office, of ways out those for exercises alone."""
     zone = scenario.head.zone if str(live.zone) == "UTC" and scenario.head.zone else str(live.zone)
     document = {
         "sources": [dict(feed) for feed in own.sources], "zone": zone, "locale": live.locale, "host": live.host,
         "port": port, "web_workers": 1, "packs": list(live.packs), "behind_tls": live.behind_tls,
         "proxy_hops": live.proxy_hops, "rule_paths": [str(path) for path in own.rule_paths],
+        "sender": live.sender, "sender_name": live.sender_name, "identifier_root": live.identifier_root,
+        "contact": live.contact, "cap_profiles": list(live.cap_profiles), "signing_policy": live.signing_policy,
+        "jurisdiction": list(live.jurisdiction) if live.jurisdiction else None,
+        "exercise_channels": _absolute(own.exercise_channels.model_dump(exclude_unset=True)),
+        "allow_hosts": list(own.allow_hosts),
     }  # fmt: skip
     (own.home / "tocsin.yaml").write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+
+
+def _absolute(written: Any) -> Any:
+    """As a settings file says it; files are found from any folder."""
+    if isinstance(written, dict):
+        return {name: _absolute(value) for name, value in written.items()}
+    if isinstance(written, list | tuple):
+        return [_absolute(value) for value in written]
+    return str(written.resolve()) if isinstance(written, Path) else written
 
 
 def _demo_account(own: Settings) -> str:
@@ -171,6 +198,7 @@ def _copy_office(live: Settings, own: Settings) -> str:
     import sqlalchemy as sa
 
     from access.keys import read_keys
+    from alerts.channels.allowed import exercise_ways
     from data.store.engine import open_store
     from data.store.tables import (
         proof,
@@ -203,9 +231,28 @@ def _copy_office(live: Settings, own: Settings) -> str:
             if rows:
                 writing.execute(table.insert(), rows)
         count = len(reading.execute(sa.select(user.c.id)).all())
+        if exercise_ways(own):
+            _copy_recipients(reading, writing)
     source.close()
     target.close()
     return f"{count} accounts of the office can sign in; administrators pause it and take its log"
+
+
+def _copy_recipients(reading: Connection, writing: Connection) -> None:
+    """The groups that hear of exercises and of nothing real, with their addresses."""
+    import sqlalchemy as sa
+
+    from data.store.tables import recipient, recipient_group
+
+    groups = [dict(row._mapping) for row in reading.execute(sa.select(recipient_group))]
+    groups = [group for group in groups if "Exercise" in group["statuses"] and "Actual" not in group["statuses"]]
+    inside = recipient.c.group_id.in_([group["id"] for group in groups])
+    for table, rows in (
+        (recipient_group, groups),
+        (recipient, [dict(row._mapping) for row in reading.execute(sa.select(recipient).where(inside))]),
+    ):
+        if rows:
+            writing.execute(table.insert(), rows)
 
 
 def run_play(settings: Settings, stopped: threading.Event) -> int:

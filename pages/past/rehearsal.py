@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.errors import ConfigError, StoreError
 from data.settings import Settings
+from data.ways_out import WaysOut
 
 if TYPE_CHECKING:
     from alerts.pack import PackRule
@@ -42,7 +43,10 @@ def find_scenario(named: str, out: Path) -> Path:
 def settings_of(settings: Settings, home: Path, scenario: Scenario) -> Settings:
     """The settings of an exercise: a home and a database of its own, the scenario's feeds, and no way out."""
     feeds = scenario.unpack_files(home / "files")
-    return replace(settings, home=home, database_url="", sources=feeds, webhooks=(), allow_hosts=())
+    return replace(
+        settings, home=home, database_url="", sources=feeds, webhooks=(), channels=WaysOut(), audit_anchor=None,
+        allow_hosts=(),
+    )  # fmt: skip
 
 
 def rules_of(settings: Settings, scenario: Scenario, *, office: bool = False) -> tuple[PackRule, ...]:

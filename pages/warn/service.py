@@ -337,7 +337,8 @@ def sign(context: Context, mark: Any, level: str, area: str, seen: str) -> Appro
     return desk_service.approve(
         context.store, desk(context), number, edition, actor=current().actor(),
         confirm=Confirmation(level=level, area=area, seen=seen), now=context.clock(),
-        signer=SignerClient(context.settings.home), router=router(context.settings),
+        signer=SignerClient(context.settings.home),
+        router=router(context.settings, exercise=bool(scenario_of(context.clock))),
     )  # fmt: skip
 
 

@@ -101,7 +101,6 @@ def test_a_drill_plays_the_offices_own_rules_and_does_not_ask_the_real_store(
     [
         [],
         ["engine"],
-        ["dispatch"],
         ["ingest", "rain"],
         ["record", "--from", "2026-03-01T00:00Z", "--to", "2026-03-02T00:00Z", "--out", "a.zip"],
     ],
