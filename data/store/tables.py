@@ -766,7 +766,7 @@ proof_job = Table(
     _column("truth", sa.LargeBinary, nullable=True),
     _column("at", UtcTime),
     _column("by", String(255)),
-    _column("state", String(20)),  # waiting running done failed
+    _column("state", String(20)),  # waiting running done failed cancelled
     _column("done", Integer, server_default="0"),
     _column("total", Integer, server_default="0"),
     _column("beat_at", UtcTime),
@@ -971,4 +971,21 @@ dispatch_hold = Table(
     _column("before_at", UtcTime, nullable=True),  # what was queued up to then waits; NULL: all but later notices
     _column("ended_at", UtcTime, nullable=True),
     _column("ended_by", String(255), server_default=""),
+)
+
+# A shift given from one officer to the next. Triggers refuse any change but being taken over, once.
+handover = Table(
+    "handover",
+    metadata,
+    Column("number", Key, primary_key=True),
+    _column("since", UtcTime, nullable=True),  # the handover before
+    _column("at", UtcTime),
+    _column("outgoing", String(255)),
+    _column("incoming", String(255), nullable=True),
+    _column("accepted_at", UtcTime, nullable=True),
+    _column("notes", Text),
+    _column("content", Json),  # what there was, as it was shown
+    _column("content_sha256", String(64)),
+    sa.CheckConstraint("incoming IS NULL OR incoming <> outgoing", name="two_people"),
+    sa.CheckConstraint("(incoming IS NULL) = (accepted_at IS NULL)", name="taken_whole"),
 )
