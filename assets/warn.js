@@ -21,7 +21,7 @@
     window.setTimeout(() => window.dispatchEvent(new Event("resize")), 60); // a map that was hidden has no size
     if (id.startsWith("warn-show-")) return id.replace("warn-show-", "");
     const asked = new URLSearchParams(window.location.search);
-    return asked.has("proposal") ? "decide" : asked.has("id") ? "area" : "list";
+    return asked.has("proposal") || asked.has("id") ? "area" : "list";
   }
 
   /** What on the map changes the area, where the area may be changed. */
@@ -125,7 +125,10 @@
   // A form that is drawn anew keeps the cursor where it was, and shows its blanks.
   let held = "";
   document.addEventListener("focusin", (event) => {
-    if (event.target instanceof Element && desk()) held = event.target.closest("#warn-form, .warn-area") ? event.target.id : "";
+    if (!(event.target instanceof Element) || !desk()) return;
+    held = event.target.closest("#warn-form, .warn-area") ? event.target.id : "";
+    const form = event.target.closest("#warn-form");
+    if (form) form.style.minHeight = `${form.offsetHeight}px`; // or the page would scroll up while it is drawn anew
   });
   new MutationObserver(() => {
     if (!desk()) return;

@@ -248,7 +248,7 @@ def _to_sign(item: DeskWarning, context: Context, t: Translate, locale: str) -> 
     area = item.content.texts.get(locale) or next(iter(item.content.texts.values()), None)  # type: ignore[call-overload]
     facts: Sequence[tuple[str, Any]] = (
         (t("Level"), chip(item.level, t)),
-        (t("Hazard"), hazard_word(item.hazard, locale)),
+        (t("Kind of hazard"), hazard_word(item.hazard, locale)),
         (t("Area"), area.area if area is not None else "–"),
         (t("Ends"), local(item.expires_at, context.settings.zone)),
         (t("Goes to"), reach_words(whom, t)),

@@ -29,11 +29,11 @@ CHANGES = {
     "nothing to end": "What this would end is not in force any more.",
 }  # fmt: skip
 PARTS = {
-    "hazard": "Hazard", "level": "Level", "status": "Real or exercise", "regions": "Regions", "polygons": "Polygons",
-    "circles": "Circles", "severity": "Severity", "urgency": "Urgency", "certainty": "Certainty",
-    "response_types": "What people are asked to do", "onset_at": "Begins", "expires_at": "Ends", "contact": "Contact",
-    "web": "Web page", "attachments": "Files", "note": "Note in the message", "groups": "Groups of recipients",
-    "texts": "Texts",
+    "hazard": "Kind of hazard", "level": "Level", "status": "Real or exercise", "regions": "Regions",
+    "polygons": "Polygons", "circles": "Circles", "severity": "Severity", "urgency": "Urgency",
+    "certainty": "Certainty", "response_types": "What people are asked to do", "onset_at": "Begins",
+    "expires_at": "Ends", "contact": "Contact", "web": "Web page", "attachments": "Files",
+    "note": "Note in the message", "groups": "Groups of recipients", "texts": "Texts",
 }  # fmt: skip
 LONGEST = 160
 DRAWN = ("outline", "touched")  # follow from the regions and shapes

@@ -98,7 +98,8 @@ def _meaning(content: Content, context: Context, t: Translate, locale: str) -> l
     statuses = [one for one in STATUSES if one != "Actual" or not scenario_of(context.clock)]
     meant = meaning(content.rank, content.hazard)
     by_table = (meant.severity, meant.urgency, meant.certainty)
-    same = by_table == (content.severity, content.urgency, content.certainty)
+    likely = content.certainty in (meant.certainty, "Observed")  # what was measured is no matter of the level
+    same = by_table[:2] == (content.severity, content.urgency) and likely
     says = t("By the table this level is: {words}.").format(words=" · ".join(t(word) for word in by_table))
     said_as = "dim" if same else "bad"
     pick = {"size": "sm", "allowDeselect": False}
@@ -107,7 +108,7 @@ def _meaning(content: Content, context: Context, t: Translate, locale: str) -> l
             [
                 dmc.Select(id=field("level"), label=t("Level"), data=levels, value=content.level, **pick),
                 dmc.Select(
-                    id=field("hazard"), label=t("Hazard"), value=content.hazard, searchable=True,
+                    id=field("hazard"), label=t("Kind of hazard"), value=content.hazard, searchable=True,
                     data=[{"value": one, "label": hazard_word(one, locale)} for one in hazards], **pick,
                 ),
                 dmc.Select(

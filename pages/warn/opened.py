@@ -99,17 +99,18 @@ def view(found: Shown, person: Person, context: Context, t: Translate, locale: s
     if found.item is not None:
         locked = not service.may_write(found.item, context)
         write = reading if locked else form
-        return Parts(
-            head=_head(found, person, context, t, locale), form=write(found.item, context, t, locale), locked=locked
-        )  # fmt: skip
+        said = head(found, person, context, t, locale)
+        return Parts(head=said, form=write(found.item, context, t, locale), locked=locked)
     if found.proposal is not None:
         return _proposed(found, person, context, t, locale)
     return Parts()
 
 
-def _head(found: Shown, person: Person, context: Context, t: Translate, locale: str) -> list[Any]:
+def head(found: Shown, person: Person, context: Context, t: Translate, locale: str) -> list[Any]:
+    """Level, place and state of a message, and who did what with it."""
     item = found.item
-    assert item is not None
+    if item is None:
+        return []
     now, zone = context.clock(), context.settings.zone
     stamp = [html.Span(t(STAMPS[item.status]), className="warn-stamp")] if item.status in STAMPS else []
     place = where(item.content.regions, len(item.content.regions), context, t, locale)
@@ -185,11 +186,11 @@ def _proposed(found: Shown, person: Person, context: Context, t: Translate, loca
     reason = t(KINDS.get(("proposals", row.reason), row.reason))
     said = [html.B(reason), " · ", living_age(row.created_at, now, t), " · ", html.Code(row.rule)]
     over = [] if row.state == "open" else [html.P(t("This proposal is not open any more."), className="bad")]
-    head = [
+    top = [
         html.Div([chip(Level(row.level), t), html.H2(named(row, found.titles, t, locale))], className="warn-title"),
         html.P(said), *over,
     ]  # fmt: skip
-    return Parts(head=head, form=why_of(row, context, t, locale))
+    return Parts(head=top, form=why_of(row, context, t, locale))
 
 
 def why_of(row: Any, context: Context, t: Translate, locale: str) -> list[Component]:

@@ -24,7 +24,7 @@ from pages._map import TO_INBOX, connect_map, map_view
 from pages.warn import area, area_edits, decide, deliveries, edits, preview, service
 from pages.warn.inbox import PATH as PATH
 from pages.warn.inbox import build, read_picture, signature
-from pages.warn.opened import Shown, shown, view
+from pages.warn.opened import Shown, head, shown, view
 
 TITLE, ACTION = "Desk", "warn.view"
 MAP = "warn-map"
@@ -57,10 +57,7 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
             html.Aside(_right(t), className="warn-right", **{"aria-label": t("Decision and preview")}),
             dcc.Interval(id="warn-tick", interval=REFRESH_MS),
             dcc.Interval(id="warn-beat", interval=BEAT_MS),
-            *[
-                dcc.Store(id=name)
-                for name in ("warn-shown", "warn-seen", "warn-again", "warn-go", "warn-told", "warn-map-change")
-            ],
+            *[dcc.Store(id=f"warn-{name}") for name in STORES],
             *[dcc.Store(id=name) for name in COMMANDS],
         ],
     )
@@ -202,3 +199,16 @@ def _register_open(dash_app: Dash, context: Context) -> None:
         command = no_update if again else [ONLY_LEVELS, *area.there(found, context)]
         locked = "yes" if parts.locked else "no"
         return found.kind, found.status, locked, parts.head, parts.form, found.mark(context), command, ""
+
+    @dash_app.callback(
+        Output("warn-head", "children", allow_duplicate=True), Output("warn", "data-status", allow_duplicate=True),
+        Input("warn-shown", "data"), State("address", "search"), prevent_initial_call=True,
+    )  # fmt: skip
+    @needs("warn.view")
+    def renew_head(mark: Any, search: Any) -> Any:
+        """The head follows what is typed, and the frame around all of it whether it is real."""
+        locale = locale_of(context)
+        if not isinstance(mark, dict) or "id" not in mark:
+            return no_update, no_update
+        found = shown(context, chosen(search))
+        return head(found, current(), context, translator(locale), locale), found.status

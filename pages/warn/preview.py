@@ -38,7 +38,8 @@ def panel(t: Translate) -> Component:
                 [
                     dmc.TabsList([dmc.TabsTab(words[key], value=key) for key in TABS]),
                     dcc.Loading(
-                        html.Div(id="warn-shown-as", className="warn-shown-as"), delay_show=500, type="dot"
+                        html.Div(id="warn-shown-as", className="warn-shown-as"), delay_show=500, type="dot",
+                        overlay_style={"visibility": "visible", "opacity": 0.5},
                     ),
                 ],
                 id="warn-tabs", value="phone", className="warn-tabs",

@@ -60,7 +60,7 @@ def count_words(whom: Reach, t: Translate) -> str:
     channels, people = len(whom.channels), whom.recipients
     said = t("1 channel") if channels == 1 else t("{n} channels").format(n=channels)
     to = t("1 recipient") if people == 1 else t("{n} recipients").format(n=f"{people:,}")
-    return f"{said}, {to}"
+    return t(", ").join((said, to))
 
 
 def reach_words(whom: Reach, t: Translate) -> str:
