@@ -96,24 +96,55 @@ def newest(connection: Connection, rule: str, digest: str) -> Job | None:
     return None if row is None else Job(**row._mapping)
 
 
-def beat(connection: Connection, number: int, done: int, total: int, now: datetime) -> None:
-    """Say how far it is."""
-    _set(connection, number, state="running", done=done, total=total, beat_at=now)
+def beat(connection: Connection, number: int, done: int, total: int, now: datetime) -> bool:
+    """Say how far it is. False when it has ended meanwhile, as when somebody has cancelled it."""
+    return _set(connection, number, state="running", done=done, total=total, beat_at=now)
 
 
 def finish(connection: Connection, job: Job, rule: Rule, report: Mapping[str, Any], now: datetime) -> int:
-    """Keep the report and end the job, in one transaction. Returns the number of the proof."""
+    """Keep the report and end the job, in one transaction. Returns the number of the proof.
+
+    Raises
+    ------
+    RuleError
+        If the job has ended meanwhile, as when somebody has cancelled it.
+    """
     kept = store_proof(connection, rule.key, rule.version, rule.digest, report, job.by, now)
-    _set(connection, job.id, state="done", proof_id=kept, beat_at=now, history=None, truth=None)
+    if not _set(connection, job.id, state="done", proof_id=kept, beat_at=now, history=None, truth=None):
+        raise RuleError("this trial has ended already")
     return kept
 
 
-def fail(connection: Connection, number: int, reason: str, now: datetime) -> None:
-    """End a job that has come to nothing; one that has ended stays as it is."""
+def fail(connection: Connection, number: int, reason: str, now: datetime) -> bool:
+    """End a job that has come to nothing; False for one that has ended, which stays as it is."""
+    return _set(
+        connection, number, state="failed", reason=reason[:2000], beat_at=now, history=None, truth=None
+    )  # fmt: skip
+
+
+def cancel(connection: Connection, number: int, *, by: str, of_others: bool, now: datetime) -> None:
+    """End a job that nobody wants any more; its process notices.
+
+    Parameters
+    ----------
+    of_others : bool
+        Whether this person may end what somebody else has asked for.
+
+    Raises
+    ------
+    RuleError
+        For the trial of somebody else, and for one that has ended.
+    """
+    job = find(connection, number)
+    if job is None:
+        raise RuleError("there is no such trial")
+    if job.by != by and not of_others:
+        raise RuleError(f"only {job.by} or an author can end this trial")
+    if not _set(connection, number, state="cancelled", reason=by, beat_at=now, history=None, truth=None):
+        raise RuleError("this trial has ended already")
+
+
+def _set(connection: Connection, number: int, **values: Any) -> bool:
+    """Write to a job that has not ended; whether there is such a one."""
     here = sa.and_(proof_job.c.id == number, proof_job.c.state.in_(OPEN))
-    values = {"state": "failed", "reason": reason[:2000], "beat_at": now, "history": None, "truth": None}
-    connection.execute(proof_job.update().where(here).values(**values))
-
-
-def _set(connection: Connection, number: int, **values: Any) -> None:
-    connection.execute(proof_job.update().where(proof_job.c.id == number).values(**values))
+    return bool(connection.execute(proof_job.update().where(here).values(**values)).rowcount)

@@ -7,7 +7,7 @@ the writing transaction, under one lock, so that no page and no second click get
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -186,16 +186,25 @@ def withdraw(
     return _decide(connection, audit, edition, "withdrawn", by, reason, at, None)
 
 
-def disable(connection: Connection, rule: str, *, by: str, why: str, at: datetime, audit: Audit) -> Decision:
+def disable(
+    connection: Connection, rule: str, *, by: str, why: str, at: datetime, audit: Audit, files: Collection[str] = ()
+) -> Decision:
     """Switch a rule off, whether a file has it or a version runs: one person and a reason are enough.
+
+    Parameters
+    ----------
+    files : collection of str
+        Keys of the rules that files have; others are known by what they left in the store.
 
     Raises
     ------
     RuleError
-        Where it is off already, or no reason is given.
+        Where there is no such rule, it is off already, or no reason is given.
     """
     reason = _reason(why)
     one_at_a_time(connection)
+    if rule not in files and not _known(connection, rule):
+        raise RuleError(f"there is no rule {rule}")
     standing = standing_of(connection, rule)
     if standing.switched_off:
         raise RuleError(f"{rule} is switched off already")
@@ -269,6 +278,12 @@ def _reason(why: str) -> str:
     if not reason:
         raise RuleError("a reason is needed")
     return reason
+
+
+def _known(connection: Connection, rule: str) -> bool:
+    """Whether a rule was ever evaluated or saved."""
+    tables = (rule_state, rule_edition)
+    return any(connection.execute(sa.select(one.c.rule).where(one.c.rule == rule).limit(1)).first() for one in tables)
 
 
 def _edition(connection: Connection, rule: str, number: int) -> Edition:

@@ -5,7 +5,7 @@ Asked before each evaluation; read anew only where somebody has decided somethin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +51,20 @@ def enabled(connection: Connection) -> dict[str, Edition]:
         row = None if standing.running is None else connection.execute(sa.select(rule_edition).where(same)).first()
         if row is not None:
             found[rule] = Edition(**row._mapping)
+    return found
+
+
+def only_saved(connection: Connection, known: Collection[str]) -> list[PackRule]:
+    """Rules of which there are versions only: the newest of each, which runs nothing by being there."""
+    newest = sa.select(rule_edition.c.rule, sa.func.max(rule_edition.c.number)).group_by(rule_edition.c.rule)
+    found = []
+    for key, number in connection.execute(newest.order_by(rule_edition.c.rule)).all():
+        if key not in known:
+            same = sa.and_(rule_edition.c.rule == key, rule_edition.c.number == number)
+            rule, _ = rule_of(connection.execute(sa.select(rule_edition.c.text).where(same)).scalar_one())
+            if rule is not None:
+                off = rule.model_copy(update={"enabled": False})
+                found.append(PackRule(rule=off, path=EDITOR / f"{key}-{number}.yaml"))
     return found
 
 

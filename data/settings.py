@@ -40,6 +40,7 @@ class Settings:
     keep_fields_for: Mapping[str, timedelta | None] = field(default_factory=dict)  # by quantity; None is always
     derive_off: tuple[str, ...] = ()  # derived quantities that are not wanted
     keep_runs: timedelta = timedelta(days=30)  # what runs, evaluations and changes leave behind
+    trial_limit: timedelta = timedelta(hours=1)  # the longest that a trial of a rule on the past may take
     wall_session: timedelta = timedelta(days=30)  # how long a wall display stays signed in
     audit_anchor: Path | None = None  # a folder, best on another machine, for the heads of the audit chain
     oidc: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the office's provider of identities
@@ -80,7 +81,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         "host", "port", "zone", "locale", "packs", "web_workers", "web_threads", "behind_tls", "proxy_hops",
         "allow_hosts", "sources", "rule_paths", "webhooks", "database_url", "wall_session", "audit_anchor", "oidc",
         "keep_fields",
-        "keep_fields_for", "keep_runs", "derive_off", "sender", "sender_name", "identifier_root", "contact",
+        "keep_fields_for", "keep_runs", "trial_limit", "derive_off", "sender", "sender_name", "identifier_root",
+        "contact",
         "public_url", "push_services", "jurisdiction", "cap_profiles", "signing_policy",
         "channels", "exercise_channels",
     }  # fmt: skip
@@ -151,6 +153,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         keep_fields_for=_lengths(document.get("keep_fields_for", {}), faults),
         derive_off=words("derive_off"),
         keep_runs=length("keep_runs", Settings.keep_runs, timedelta(days=1)),
+        trial_limit=length("trial_limit", Settings.trial_limit, timedelta(minutes=1)),
         webhooks=words("webhooks"),
         wall_session=length("wall_session", Settings.wall_session, timedelta(hours=1)),
         audit_anchor=Path(text("audit_anchor", "")) if text("audit_anchor", "") else None,

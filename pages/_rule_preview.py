@@ -6,6 +6,7 @@ import math
 from datetime import datetime
 from typing import Any
 
+import dash_mantine_components as dmc
 import numpy as np
 from dash import Dash, Input, Output, State, clientside_callback, dcc, html, no_update
 from dash.development.base_component import Component
@@ -25,6 +26,7 @@ from pages._locale import locale_of
 from pages._map import TO_INBOX, connect_map, map_view
 from pages._pack_words import measured, number
 from pages._phrases import phrase
+from pages._plan_words import kind_words
 from pages._times import age, local
 
 MAP = "rules-map"
@@ -56,6 +58,18 @@ def panel(t: Translate) -> Component:
                 ],
                 className="actions",
             ),
+            html.Div(
+                dmc.Select(
+                    id="rules-preview-kind",
+                    label=t("Kind of region on the map"),
+                    data=[],
+                    allowDeselect=False,
+                    size="sm",
+                    w=280,
+                ),
+                id="rules-preview-kinds",
+                hidden=True,
+            ),
             dcc.Loading(html.Div(id="rules-preview-said", role="status"), delay_show=300),
             html.Div(id="rules-preview-map", className="stage rules-stage"),
             html.Div(id="rules-preview-table", className="wide"),
@@ -72,24 +86,29 @@ def register(dash_app: Dash, context: Context) -> None:
     @dash_app.callback(
         Output("rules-preview-said", "children"), Output("rules-preview-table", "children"),
         Output("rules-preview-map", "children"), Output("rules-command-paint", "data"),
-        Input("rules-preview-now", "n_clicks"), State("rules-text", "value"), prevent_initial_call=True,
+        Output("rules-preview-kind", "data"), Output("rules-preview-kind", "value"),
+        Output("rules-preview-kinds", "hidden"),
+        Input("rules-preview-now", "n_clicks"), Input("rules-preview-kind", "value"), State("rules-text", "value"),
+        State("rules-preview-map", "children"), prevent_initial_call=True,
     )  # fmt: skip
     @needs("rules.view")
-    def look(clicks: Any, text: Any) -> Any:
+    def look(clicks: Any, chosen: Any, text: Any, drawn: Any) -> Any:
         locale = locale_of(context)
         t, now = translator(locale), context.clock()
         if not clicks:
-            return no_update, no_update, no_update, no_update
+            return (no_update,) * 7
         rule, faults = rule_of(str(text or ""))
         if rule is None:
             said = t("Mend the text first. Faults: {n}.").format(n=len(faults))
-            return html.P(said, className="bad"), [], no_update, CLEAR
+            return html.P(said, className="bad"), [], no_update, CLEAR, [], None, True
         try:
             found = preview(rule, context.store, context.settings.home, context.settings.base_dir, now)
         except RuleError as error:
-            return html.P(phrase(str(error), t), className="bad"), [], no_update, CLEAR
+            return html.P(phrase(str(error), t), className="bad"), [], no_update, CLEAR, [], None, True
+        kinds = kinds_of(found, context)
+        kind = chosen if chosen in kinds else next(iter(kinds), None)
         stage = no_update
-        if clicks == 1:
+        if not drawn:
             stage = map_view(
                 MAP, regions=context.regions, locale=locale, zone=context.settings.zone,
                 packs=context.settings.packs, view=_view(found, context),
@@ -98,7 +117,10 @@ def register(dash_app: Dash, context: Context) -> None:
             words(found, context, now, t),
             table(found, context, now, t, locale),
             stage,
-            paint(found, context, t),
+            paint(found, context, t, kind),
+            [{"value": one, "label": f"{kind_words(t).get(one, one)} ({n})"} for one, n in kinds.items()],
+            no_update if kind == chosen else kind,
+            len(kinds) < 2,
         )
 
 
@@ -180,16 +202,21 @@ def _value(found: Preview, row: int, place: int) -> str:
     return "–" if value == -np.inf else "?"
 
 
-def paint(found: Preview, context: Context, t: Translate) -> list[dict[str, Any]]:
-    """The map's regions of the kind that has most at a level, in the colours of the levels; unknown is hatched."""
-    kinds = context.regions.kind[found.rids]
-    if not len(kinds):
-        return [CLEAR]
-    reached = _reached(found)
+def kinds_of(found: Preview, context: Context) -> dict[str, int]:
+    """The kinds of region that the rule watches, and how many of each; those with most at a level first."""
+    kinds, reached = context.regions.kind[found.rids], _reached(found)
     weight = {kind: (int((reached[kinds == kind] > 0).sum()), int(found.watched[kinds == kind].sum()))
               for kind in np.unique(kinds).tolist()}  # fmt: skip
-    kind = max(weight, key=lambda one: weight[one])
-    places = np.flatnonzero((kinds == kind) & found.watched)
+    ordered = sorted(weight, key=lambda one: weight[one], reverse=True)
+    return {kind: weight[kind][1] for kind in ordered if weight[kind][1]}
+
+
+def paint(found: Preview, context: Context, t: Translate, kind: str | None) -> list[dict[str, Any]]:
+    """The map's regions of a kind, in the colours of the levels; unknown is hatched."""
+    if kind is None:
+        return [CLEAR]
+    reached = _reached(found)
+    places = np.flatnonzero((context.regions.kind[found.rids] == kind) & found.watched)
     rows = [
         {"rid": int(found.rids[place]), "value": None if found.unknown[place] else float(reached[place])}
         for place in places.tolist()

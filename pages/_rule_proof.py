@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from access.guard import needs
 from access.people import current
 from alerts.proof import find_proof
-from alerts.proof_job import Job, newest
+from alerts.proof_job import Job, cancel, newest
 from alerts.rule import Rule
 from alerts.rule_version import note_opening, rule_of
 from data.clock import parse_time, utc_now
@@ -29,6 +29,7 @@ from pages._rule_words import refusal_words
 from pages._times import local
 
 TICK_MS = 1500
+CANCEL = "rules-cancel"
 CHART_PX = 360
 
 
@@ -134,6 +135,23 @@ def register(dash_app: Dash, context: Context) -> None:
         return {"job": job}
 
     @dash_app.callback(
+        Output("rules-proof-asked", "data", allow_duplicate=True),
+        Input({"type": CANCEL, "job": ALL}, "n_clicks"), prevent_initial_call=True,
+    )  # fmt: skip
+    @needs("rules.edit")
+    def stop(_clicks: Any) -> Any:
+        person, which, t = current(), ctx.triggered_id, translator(locale_of(context))
+        if not isinstance(which, dict) or not ctx.triggered[0]["value"]:
+            return no_update
+        of_others = "author" in person.roles
+        try:
+            with context.store.write() as connection:
+                cancel(connection, int(which["job"]), by=person.email, of_others=of_others, now=utc_now())
+        except RuleError as error:
+            return {"refused": fault_words(refusal_words(str(error), t), t)}
+        return {"job": which["job"], "cancelled": True}
+
+    @dash_app.callback(
         Output("rules-proof-state", "children"), Output("rules-report", "children"),
         Output("rules-proof-tick", "disabled"), Output("rules-proof-shown", "data"),
         Input("rules-proof-tick", "n_intervals"), Input("rules-proof-asked", "data"), Input("rules-tabs", "value"),
@@ -158,7 +176,7 @@ def register(dash_app: Dash, context: Context) -> None:
             job, proof = newest(connection, rule.key, rule.digest), find_proof(connection, rule.digest)
         now = utc_now()
         following = job is not None and job.is_open(now)
-        state = [] if job is None else state_words(job, now, t)
+        state = [] if job is None else [*state_words(job, now, t), *_ending(job, now, t)]
         if proof is None:
             none = html.P(t("This text was not tried on the past yet."), className="bad")
             return [none, *state] if not following else state, [], not following, None
@@ -182,9 +200,21 @@ def state_words(job: Job, now: datetime, t: Translate) -> list[Component]:
     if job.state == "failed":
         said = t("The trial has come to nothing: {reason}").format(reason=refusal_words(job.reason, t))
         return [html.P(["⚠ ", said], className="bad")]
+    if job.state == "cancelled":
+        return [html.P(t("{who} has ended this trial.").format(who=job.reason))]
     if job.lost(now):
         return [html.P(["⚠ ", t("The process of the trial is gone. Run it again.")], className="bad")]
     return []
+
+
+def _ending(job: Job, now: datetime, t: Translate) -> list[Component]:
+    """The way to end a trial that runs, for those who may."""
+    person = current()
+    mine = job.by == person.email or "author" in person.roles
+    if not (job.is_open(now) and mine and person.may("rules.edit")):
+        return []
+    button = html.Button(t("End the trial"), id={"type": CANCEL, "job": job.id}, className="act", n_clicks=0)
+    return [html.Div(button, className="actions")]
 
 
 def report(proof: dict[str, Any], context: Context, t: Translate, locale: str) -> list[Component]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,8 +14,8 @@ from sqlalchemy.engine import Connection
 from alerts.mute import Mute, read_mutes
 from alerts.offer import shares_of
 from alerts.pack import PackRule
-from alerts.rule_version import Decision, Edition, Standing, decisions, one_at_a_time, rule_of, standings, versions
-from alerts.running import EDITOR, enabled, with_decisions
+from alerts.rule_version import Decision, Edition, Standing, decisions, one_at_a_time, standings, versions
+from alerts.running import enabled, only_saved, with_decisions
 from data.store.tables import proof, proposal, rule_draft, rule_edition, rule_version
 from pages import packs
 from pages._context import Context
@@ -75,7 +75,7 @@ class Opened:
 
     @property
     def known(self) -> bool:
-        return self.item is not None or bool(self.versions)
+        return self.item is not None or bool(self.versions) or self.draft_at is not None
 
     def version(self, number: int | None) -> Edition | None:
         return next((one for one in self.versions if one.number == number), None)
@@ -92,7 +92,7 @@ def lines(context: Context, now: datetime) -> tuple[list[Line], tuple[str, ...]]
             for rule, standing in decided.items()
             if standing.waiting is not None
         }
-        saved = _only_saved(connection, {item.rule.key for item in files})
+        saved = only_saved(connection, {item.rule.key for item in files})
     rules, broken = with_decisions(files, decided, running)
     rules += tuple(item for item in saved if item.rule.key not in {one.rule.key for one in rules})
     with context.store.read() as connection:
@@ -106,20 +106,6 @@ def lines(context: Context, now: datetime) -> tuple[list[Line], tuple[str, ...]]
         for item in rules
     ]  # fmt: skip
     return found, (*(str(fault) for fault in faults), *broken)
-
-
-def _only_saved(connection: Connection, known: Collection[str]) -> list[PackRule]:
-    """Rules of which there are versions only: the newest of each, which runs nothing by being there."""
-    newest = sa.select(rule_edition.c.rule, sa.func.max(rule_edition.c.number)).group_by(rule_edition.c.rule)
-    found = []
-    for key, number in connection.execute(newest).all():
-        if key not in known:
-            same = sa.and_(rule_edition.c.rule == key, rule_edition.c.number == number)
-            rule, _ = rule_of(connection.execute(sa.select(rule_edition.c.text).where(same)).scalar_one())
-            if rule is not None:
-                off = rule.model_copy(update={"enabled": False})
-                found.append(PackRule(rule=off, path=EDITOR / f"{key}-{number}.yaml"))
-    return found
 
 
 def _loads(connection: Connection, digests: Mapping[str, str], now: datetime) -> dict[str, Load]:
@@ -170,6 +156,16 @@ def opened(context: Context, key: str, number: int | None, person: str) -> Opene
         key=key, item=item, standing=standing, versions=tuple(kept), decisions=tuple(steps), text=text,
         number=None if asked is None else asked.number, draft_at=draft.at if draft is not None else None,
     )  # fmt: skip
+
+
+def begun(context: Context, person: str) -> list[str]:
+    """Keys of rules that a person has begun to write and that exist nowhere else yet."""
+    files, _ = packs.packs(context)
+    with context.store.read() as connection:
+        saved = sa.select(rule_edition.c.rule)
+        mine = sa.select(rule_draft.c.rule).where(rule_draft.c.person == person, rule_draft.c.rule.not_in(saved))
+        keys = connection.execute(mine.order_by(rule_draft.c.rule)).scalars().all()
+    return [key for key in keys if key not in {item.rule.key for item in files}]
 
 
 def keep_draft(connection: Connection, key: str, person: str, text: str, now: datetime) -> None:

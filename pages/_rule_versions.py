@@ -15,6 +15,7 @@ from access.people import Person, current
 from alerts.rule_version import Edition, disable, enable, propose, withdraw
 from data.errors import RuleError
 from data.text import Translate, translator
+from pages import packs
 from pages._context import Context
 from pages._locale import locale_of
 from pages._rule_list import address
@@ -160,6 +161,7 @@ def act(context: Context, action: str, key: str, number: int, person: Person, wh
     now = context.clock()
     with context.store.write() as connection:
         if action == "disable":
-            disable(connection, key, by=person.email, why=why, at=now, audit=append)
+            files = {item.rule.key for item in packs.packs(context)[0]}
+            disable(connection, key, by=person.email, why=why, at=now, audit=append, files=files)
         else:
             ACTIONS[action](connection, key, number, by=person.email, why=why, at=now, audit=append)

@@ -18,6 +18,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from access.guard import needs
 from alerts.faults import Fault
 from alerts.pack import INDEX, PACKS, PackRule, builtin_paths, read_paths
+from alerts.running import EDITOR, only_saved
 from data.text import Translate, translator
 from pages._context import Context
 from pages._facts import FactReader
@@ -36,6 +37,7 @@ Read = tuple[tuple[PackRule, ...], tuple[Fault, ...]]
 def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Any:
     """The page; `?hazard=` chooses one hazard, and `?rule=` one rule."""
     rules, faults = packs(context)
+    rules += saved_only(context, rules)
     names = {hazard: _hazard_name(hazard, rules, locale) for hazard in hazards([item.rule for item in rules])}
     names |= {one["hazard"]: one["title"][locale] for one in signals()}
     wanted = asked.get("hazard", ALL)
@@ -77,6 +79,12 @@ def packs(context: Context) -> Read:
     return _packs(paths, tuple(one.stat().st_mtime_ns if one.exists() else 0 for one in inside))
 
 
+def saved_only(context: Context, files: Sequence[PackRule]) -> tuple[PackRule, ...]:
+    """Rules that no file has, as their newest version says."""
+    with context.store.read() as connection:
+        return tuple(only_saved(connection, {item.rule.key for item in files}))
+
+
 @lru_cache(maxsize=4)
 def _packs(paths: tuple[Path, ...], _changed: tuple[int, ...]) -> Read:
     rules, faults = read_paths(paths)
@@ -93,11 +101,14 @@ def signals() -> list[dict[str, Any]]:
 def listing(context: Context, t: Translate, locale: str, hazard: str, rule: str | None) -> list[Any]:
     """The list of all rules, or those of a hazard whole, or one rule; then the signals that have none."""
     rules, _ = packs(context)
+    rules += saved_only(context, rules)
     day = context.clock().astimezone(context.settings.zone).date()
     shown = [item for item in rules if (item.rule.key == rule if rule else hazard in (ALL, item.rule.hazard))]
     missing = [one for one in signals() if "no_rule" in one and hazard in (ALL, one["hazard"]) and not rule]
     listed = hazard == ALL and not rule
-    authorities = {item.path.parent.name: item.rule.authority.of(locale) for item in rules}
+    authorities = {
+        item.path.parent.name: item.rule.authority.of(locale) for item in rules if item.path.parent != EDITOR
+    }  # fmt: skip
     head: list[Any] = [html.P(html.A(t("All packs"), href=PATH))] if rule else []
     if not shown and not missing:
         return [*head, html.P(t("No such rule."))]

@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 from access.people import current
 from alerts.rule_version import rule_of
 from data.text import Translate
-from pages import _rule_edit, _rule_preview, _rule_proof, _rule_versions
+from pages import _rule_edit, _rule_new, _rule_preview, _rule_proof, _rule_versions
 from pages._context import Context
 from pages._facts import FactReader
 from pages._rule_list import PATH as PATH
@@ -39,7 +39,7 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
                     t("What runs, who let it run, and how much it asks of people. Open a rule to change it."),
                     className="dim",
                 ),
-                *(_read_only(t) or _own(t)),
+                *(_read_only(t) or _rule_new.panel(context, current().email, t)),
                 *listing(context, t, locale),
             ],
         )
@@ -53,11 +53,6 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
 def _read_only(t: Translate) -> list[Component]:
     reason = why_not(current(), "rules.edit", t)
     return [html.P(reason, className="rules-note")] if reason else []
-
-
-def _own(t: Translate) -> list[Component]:
-    said = t("To make a rule of your own, open one that is like it and change its key.")
-    return [html.P(said, className="dim")]
 
 
 def _back(t: Translate) -> Component:
@@ -138,6 +133,7 @@ def _waiting(shown: Opened, context: Context, t: Translate) -> list[Component]:
 
 def register(dash_app: Dash, context: Context, _facts: FactReader) -> None:
     """The callbacks; each tab brings its own."""
+    _rule_new.register(dash_app, context)
     _rule_edit.register(dash_app, context)
     _rule_preview.register(dash_app, context)
     _rule_proof.register(dash_app, context)

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +67,7 @@ def _try(store: Store, job: Job, settings: Settings) -> None:
         raise RuleError(str(faults[0]))
     officers = int(job.asked.get("officers", 1))
     with (
-        Pulse(store, job.id) as pulse,
+        Pulse(store, job.id, settings.trial_limit) as pulse,
         tempfile.TemporaryDirectory(prefix="tocsin-trial-") as folder,
         history_of(_options(job, Path(folder)), settings) as (history, scenario),
     ):
@@ -75,12 +79,21 @@ def _try(store: Store, job: Job, settings: Settings) -> None:
         finish(connection, job, rule, report, utc_now())
 
 
-class Pulse:
-    """Says how far a trial is as long as the process lives, also while a long step tells nothing."""
+def end_process() -> None:
+    """End this process as `kill` does: the main thread cleans up behind itself, whatever it waits for."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
-    def __init__(self, store: Store, number: int) -> None:
-        self.store, self.number = store, number
+
+class Pulse:
+    """Says how far a trial is as long as the process lives, also while a long step tells nothing.
+
+    It ends the process when somebody has cancelled the trial, and when the trial takes longer than `limit`.
+    """
+
+    def __init__(self, store: Store, number: int, limit: timedelta, end: Callable[[], None] = end_process) -> None:
+        self.store, self.number, self.limit, self.end = store, number, limit, end
         self.done, self.total = 0, 0
+        self._until = time.monotonic() + limit.total_seconds()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
@@ -96,12 +109,20 @@ class Pulse:
         self._thread.join()
 
     def _beat(self) -> None:
-        from alerts.proof_job import beat
+        from alerts.proof_job import beat, fail
 
         while True:
             with self.store.write() as connection:
-                beat(connection, self.number, self.done, self.total, utc_now())
-            if self._over.wait(BEAT_S):
+                goes_on = beat(connection, self.number, self.done, self.total, utc_now())
+                if goes_on and time.monotonic() > self._until:
+                    said = (
+                        f"it took longer than {self.limit.total_seconds() / 60:g} minutes, the limit of this office"
+                    )
+                    goes_on = not fail(connection, self.number, said, utc_now())
+            if self._over.wait(BEAT_S if goes_on else 0):
+                return
+            if not goes_on:
+                self.end()
                 return
 
 
@@ -134,6 +155,7 @@ def _truth(store: Store, job: Job, rule: Rule, history: History, scenario: Scena
 
 def _run(words: list[str]) -> Any:
     os.nice(NICE)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         return main(int(words[0]), read_settings(os.environ))
     except TocsinError as error:

@@ -33,7 +33,7 @@ def files(tmp_path: Path) -> Path:
 
 def switched_off(store: Store) -> None:
     with store.write() as connection:
-        disable(connection, KEY, by="anna@example.org", why="too loud", at=AT, audit=append)
+        disable(connection, KEY, by="anna@example.org", why="too loud", at=AT, audit=append, files={KEY})
 
 
 def runs(rules: PlayedRules, store: Store) -> bool:

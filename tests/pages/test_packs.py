@@ -95,15 +95,17 @@ def test_overridden_values_stand_beside_the_pack(tmp_path: Path) -> None:
     assert "overrides parts of version 2007.1, in site.yaml" in words
 
 
-def test_listing_by_hazard_says_which_signals_have_no_rule() -> None:
+def test_listing_by_hazard_says_which_signals_have_no_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "saved_only", lambda *_: ())
     assert "no feed brings strokes of lightning" in text_of(packs.listing(CONTEXT, T, "en", "lightning", None))
     both = text_of(packs.listing(CONTEXT, T, "en", "road_icing", None))
     assert "Road icing, observed" in both and "Signals without a rule" in both
     assert "No such rule." in text_of(packs.listing(CONTEXT, T, "en", "all", "no.such"))
 
 
-def test_layout_shows_the_faults_of_the_sites_files(tmp_path: Path) -> None:
+def test_layout_shows_the_faults_of_the_sites_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "site.yaml"
     path.write_text("overrides:\n  no.such.rule: {enabled: true}\n", encoding="utf-8")
+    monkeypatch.setattr(packs, "saved_only", lambda *_: ())
     context: Any = SimpleNamespace(**{**vars(CONTEXT), "settings": SimpleNamespace(rule_paths=(path,))})
     assert f"{path}:2:3: there is no rule no.such.rule to override" in text_of(packs.layout(context, T, "en", {}))

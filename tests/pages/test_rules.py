@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,19 +31,22 @@ from data.settings import Settings
 from data.store.engine import Store
 from data.store.tables import proposal, rule_version
 from data.text import translator
-from pages import _rule_form, _rule_preview, rules
+from pages import _rule_form, _rule_preview, packs, rules
 from pages._context import Context
 from pages._rule_edit import fault_list, save_text
 from pages._rule_faults import fault_words
 from pages._rule_list import listing
+from pages._rule_new import start
 from pages._rule_proof import report, state_words
-from pages._rule_state import Line, Load, keep_draft, lines, opened
+from pages._rule_state import Line, Load, begun, keep_draft, lines, opened
 from pages._rule_text import length, put, read, text_of, value_of, written
 from pages._rule_trial import launch, wish
 from pages._rule_versions import act
 from pages._rule_words import refusal_words, why_not
+from pages.past.trial_worker import Pulse
 from pages.past.trial_worker import main as work
 from tests.alerts.test_rule_version import AT, TEXT
+from tests.conftest import ROOT
 from tests.pages.test_shell import text_of as words_of
 
 T = translator("en")
@@ -456,6 +461,61 @@ def test_a_trial_that_fails_says_why(context: Context) -> None:
     assert "The history has nothing of what the rule looks at: precipitation" in said
 
 
+def test_a_trial_is_ended_by_who_asked_or_by_an_author_and_its_process_hears_of_it(context: Context) -> None:
+    first, second = ask(context), ask(context)
+    now = datetime.now(UTC)
+    with context.store.write() as connection:
+        with pytest.raises(RuleError, match=f"only {ANNA.email} or an author"):
+            proof_job.cancel(connection, first, by=BO.email, of_others=False, now=now)
+        proof_job.cancel(connection, first, by=ANNA.email, of_others=False, now=now)
+        proof_job.cancel(connection, second, by=BO.email, of_others=True, now=now)
+        with pytest.raises(RuleError, match="has ended already"):
+            proof_job.cancel(connection, second, by=ANNA.email, of_others=False, now=now)
+        job = proof_job.find(connection, first)
+    assert job is not None and (job.state, job.history, job.truth) == ("cancelled", None, None)
+    assert f"{ANNA.email} has ended this trial" in words_of(state_words(job, now, T))
+    assert work(first, context.settings) == 1
+    heard = threading.Event()
+    with Pulse(context.store, second, timedelta(hours=1), heard.set):
+        assert heard.wait(30)
+    ask(context)  # nobody waits for those that were ended
+
+
+def test_a_trial_that_takes_too_long_is_ended_and_told(context: Context) -> None:
+    number, ended = ask(context), threading.Event()
+    with Pulse(context.store, number, timedelta(seconds=0), ended.set):
+        assert ended.wait(30)
+    with context.store.read() as connection:
+        job = proof_job.find(connection, number)
+    assert job is not None and job.state == "failed"
+    assert "it took longer than 0 minutes" in words_of(state_words(job, datetime.now(UTC), T))
+
+
+def test_the_process_of_an_ended_trial_cleans_up_and_goes(context: Context) -> None:
+    number = ask(context)
+    rule, _ = rule_of(TEXT)
+    assert rule is not None
+    script = (
+        "import signal, sys, time\n"
+        "from datetime import timedelta\n"
+        "from data.store.engine import open_store\n"
+        "from pages.past.trial_worker import Pulse\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))\n"
+        "store = open_store(sys.argv[1])\n"
+        "try:\n"
+        "    with Pulse(store, int(sys.argv[2]), timedelta(seconds=0)):\n"
+        "        time.sleep(60)\n"
+        "finally:\n"
+        "    print('clean', flush=True)\n"
+        "    store.close()\n"
+    )
+    url = context.store.engine.url.render_as_string(hide_password=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script, url, str(number)], capture_output=True, text=True, timeout=50, cwd=ROOT
+    )
+    assert (done.returncode, done.stdout) == (1, "clean\n"), done.stderr
+
+
 def test_trials_wait_for_their_turn_and_lost_ones_do_not_block(context: Context) -> None:
     first, second = ask(context), ask(context)
     with pytest.raises(RuleError, match="2 trials run already"):
@@ -469,6 +529,53 @@ def test_trials_wait_for_their_turn_and_lost_ones_do_not_block(context: Context)
     assert lost is not None and waiting is not None
     assert "The process of the trial is gone" in words_of(state_words(lost, datetime.now(UTC), T))
     assert waiting.is_open(datetime.now(UTC))
+
+
+def test_a_new_rule_begins_as_a_valid_text_of_ones_own(context: Context) -> None:
+    key = start(context, " county.rain ", ANNA.email)
+    mine = opened(context, key, None, ANNA.email)
+    rule, faults = rule_of(mine.text)
+    assert faults == [] and rule is not None and (rule.key, mine.known) == ("county.rain", True)
+    assert begun(context, ANNA.email) == ["county.rain"] and begun(context, BO.email) == []
+    assert not opened(context, key, None, BO.email).known
+    save_text(context, mine.text, "first", key, ANNA.email, NOTHING_KNOWN)
+    assert begun(context, ANNA.email) == [] and opened(context, key, None, BO.email).known
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("", "a key is"), ("Rain", "a key is"), ("rain", "a key is"), ("county.", "a key is"), ("a.b c", "a key is"),
+        ("a." + "b" * 120, "a key is"), (RAIN, "there is a rule cma.rainstorm.observed already"),
+        ("test.rain", "there is a rule test.rain already"),
+    ],
+)  # fmt: skip
+def test_a_new_rule_needs_a_key_of_its_own(context: Context, typed: str, sentence: str) -> None:
+    saved(context, TEXT)
+    with pytest.raises(RuleError, match=sentence):
+        start(context, typed, ANNA.email)
+
+
+def test_a_rule_of_which_there_are_versions_only_is_in_the_packs(context: Context) -> None:
+    saved(context, TEXT)
+    shown = words_of(packs.listing(context, T, "en", packs.ALL, "test.rain"))
+    assert "Heavy rain" in shown and "No such rule" not in shown
+    assert "Heavy rain" in words_of(packs.listing(context, T, "en", packs.ALL, None))
+
+
+def test_a_rule_that_does_not_exist_is_not_switched_off(context: Context) -> None:
+    with pytest.raises(RuleError, match=r"there is no rule cma\.rain$"):
+        act(context, "disable", "cma.rain", 0, dataclasses.replace(BO), "typing")
+
+
+def test_preview_leaves_the_kind_of_region_to_the_reader(context: Context, seen: Preview) -> None:
+    rids = np.concatenate([seen.rids[:2], context.regions.of_kind("cn-province")[:2].astype(np.int32)])
+    mixed = replace(seen, rids=rids, reached=np.array([0, 0, 4, 2], dtype=np.int8))
+    assert _rule_preview.kinds_of(mixed, context) == {"cn-county": 2, "cn-province": 2}
+    for kind, place in (("cn-county", slice(0, 2)), ("cn-province", slice(2, 4))):
+        _, colours, _ = _rule_preview.paint(mixed, context, T, kind)
+        assert colours["kind"] == kind
+        assert [row["rid"] for row in colours["table"]["rows"]] == rids[place].tolist()
 
 
 def test_page_of_an_unknown_rule_says_so(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -563,7 +670,8 @@ def test_preview_counts_unknown_apart_and_never_as_a_level(context: Context, see
 
 
 def test_preview_paints_unknown_as_no_value(context: Context, seen: Preview) -> None:
-    layers, colours, fly = _rule_preview.paint(seen, context, T)
+    (kind,) = _rule_preview.kinds_of(seen, context)
+    layers, colours, fly = _rule_preview.paint(seen, context, T, kind)
     assert layers["visible"]["levels"] is False
     assert colours["kind"] == "cn-county"
     assert [row["value"] for row in colours["table"]["rows"]] == [4.0, 2.0, None, 0.0]
@@ -576,4 +684,6 @@ def test_preview_without_inputs_says_why(context: Context, seen: Preview) -> Non
     blind = replace(seen, reason="RuleError: no grid", state=replace(seen.state, unknown=np.ones(4, dtype=np.bool_)))
     said = words_of(_rule_preview.words(blind, context, AT, T))
     assert "met in 0 of 4" in said and "Regions of which nobody can tell: 4." in said and "no grid" in said
-    assert all(row["value"] is None for row in _rule_preview.paint(blind, context, T)[1]["table"]["rows"])
+    assert all(
+        row["value"] is None for row in _rule_preview.paint(blind, context, T, "cn-county")[1]["table"]["rows"]
+    )
