@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,19 @@ pytestmark = pytest.mark.browser
 class Drill:
     """`app.py drill` over a live home with one account; `stop` ends exactly what was started."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, people: Mapping[str, Sequence[str]] | None = None,
+        begin: str = "2021-07-20T09:30:00+08:00",  # one level is in force, others follow within the hour
+    ) -> None:  # fmt: skip
         self.live, self.home, self.port = folder / "live", folder / "drill", free_port()
         self.live.mkdir()
         self.environ = {
             **{key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")},
             "TOCSIN_HOME": str(self.live), "TOCSIN_ZONE": "Asia/Shanghai", "PYTHONUNBUFFERED": "1",
         }  # fmt: skip
-        self.command("user", "add", EMAIL, "viewer", "duty", "admin", "--password-stdin", stdin=PASSWORD + "\n")
+        for email, roles in (people or {EMAIL: ("viewer", "duty", "admin")}).items():
+            self.command("user", "add", email, *roles, "--password-stdin", stdin=PASSWORD + "\n")
         self.log = (folder / "log.txt").open("wb")
-        begin = "2021-07-20T09:30:00+08:00"  # one level is in force, others follow within the hour
         words = ("drill", "zhengzhou_2021", "--home", str(self.home), "--port", str(self.port))
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "app.py"), *words, "--begin", begin, "--speed", "60"],

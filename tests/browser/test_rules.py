@@ -41,7 +41,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     allowed = {"zone": "Asia/Shanghai", "allow_hosts": [f"127.0.0.1:{server.port}"]}
     system = Running(home, feeds, settings=allowed, roles=("viewer", "planner"))
     try:
-        for email, roles in ((SECOND, ("viewer", "approver")), (READER, ("viewer", "duty"))):
+        for email, roles in ((SECOND, ("viewer", "author")), (READER, ("viewer", "duty"))):
             system.command("user", "add", email, *roles, "--password-stdin", stdin=PASSWORD + "\n")
         system.wait_ready(180)
         store = open_store(f"sqlite:///{home / 'tocsin.db'}")
