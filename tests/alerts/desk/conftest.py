@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.engine import Connection
 
 from access import audit
+from alerts.desk.content import Words
 from alerts.desk.desk import Desk
 from alerts.desk.issued import Issued
 from alerts.desk.key import new_signer
@@ -21,6 +22,7 @@ from alerts.desk.prefill import fresh
 from alerts.desk.read import DeskWarning
 from alerts.desk.service import Approved, Confirmation, approve, asked, draft_new, recheck, submit
 from alerts.desk.signing import LocalSigner, Signed
+from alerts.desk.standing import Order, OrderText, propose_order, second
 from alerts.rule import Rule
 from data.actor import Actor, Reauthentication
 from data.model import Level
@@ -29,6 +31,12 @@ from data.store.engine import Store
 from data.store.tables import proposal, rule_version, transition
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def later(**length: float) -> datetime:
+    return NOW + timedelta(**length)
+
+
 OFFICE = Office(
     sender="warn@office.example", sender_name="Office of Tests", identifier_root="test", contact="119",
     public_url="https://office.example", zone=ZoneInfo("Asia/Shanghai"), jurisdiction=(99.0, 19.0, 105.0, 23.0),
@@ -192,5 +200,37 @@ def propose(store: Store, rule: Rule, keep_rule: None) -> Callable[..., int]:
     return act
 
 
-def later(**length: float) -> datetime:
-    return NOW + timedelta(**length)
+WORDS = {
+    "en": Words(
+        event="Earthquake", headline="{level} {event} warning for {area}", description="{why}",
+        instruction="Drop, cover and hold on.", area="{area}",
+    ),
+    "zh": Words(
+        event="地震", headline="{area}{event}{level}预警", description="{why}", instruction="伏地、遮挡、手抓牢。",
+        area="{area}",
+    ),
+}  # fmt: skip
+TEXT = OrderText(texts=WORDS, lasts=timedelta(hours=1), within=("CN-1101",), response_types=("Shelter",))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def first(store: Store, desk: Desk, rule: Rule, keep_rule: None) -> Callable[..., Order]:
+    def act(by: Any = ANNA, now: datetime = NOW, **changes: Any) -> Order:
+        given = {
+            "rule": rule.key, "digest": rule.digest, "least_level": Level.ORANGE, "content": TEXT, "starts_at": NOW,
+            "ends_at": later(days=30), "why": "seconds count", **changes,
+        }  # fmt: skip
+        with store.write() as connection:
+            return propose_order(connection, desk, actor=by, now=now, **given)
+
+    return act
+
+
+@pytest.fixture
+def both(store: Store, desk: Desk, first: Callable[..., Order]) -> Callable[..., Order]:
+    def act(**changes: Any) -> Order:
+        item = first(**changes)
+        with store.write() as connection:
+            return second(connection, desk, item.id, actor=BO, now=NOW)
+
+    return act

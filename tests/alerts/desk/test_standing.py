@@ -13,54 +13,18 @@ from pydantic import ValidationError
 
 from access.audit import verify
 from alerts.desk.automatic import issue_standing
-from alerts.desk.content import Words
 from alerts.desk.desk import Desk
 from alerts.desk.read import approval_of, inbox
 from alerts.desk.refusal import Refusal
 from alerts.desk.service import Approved, discard, draft_from_proposal
-from alerts.desk.standing import Order, OrderText, end_order, orders, propose_order, second
-from alerts.rule import Rule
+from alerts.desk.standing import OrderText, end_order, orders, second
 from data.errors import WarningError
 from data.model import Level
 from data.store.engine import Store
 from data.store.tables import approval, proposal, standing_order, warning
-from tests.alerts.desk.conftest import ANNA, BO, CHEN, NOW, Recorder, Switchable, later, person
+from tests.alerts.desk.conftest import ANNA, BO, CHEN, NOW, TEXT, WORDS, Recorder, Switchable, later, person
 
 HERE, BESIDE, THERE = "CN-110101", "CN-110102", "CN-110202"
-WORDS = {
-    "en": Words(
-        event="Earthquake", headline="{level} {event} warning for {area}", description="{why}",
-        instruction="Drop, cover and hold on.", area="{area}",
-    ),
-    "zh": Words(
-        event="地震", headline="{area}{event}{level}预警", description="{why}", instruction="伏地、遮挡、手抓牢。",
-        area="{area}",
-    ),
-}  # fmt: skip
-TEXT = OrderText(texts=WORDS, lasts=timedelta(hours=1), within=("CN-1101",), response_types=("Shelter",))  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def first(store: Store, desk: Desk, rule: Rule, keep_rule: None) -> Callable[..., Order]:
-    def act(by: Any = ANNA, now: datetime = NOW, **changes: Any) -> Order:
-        given = {
-            "rule": rule.key, "digest": rule.digest, "least_level": Level.ORANGE, "content": TEXT, "starts_at": NOW,
-            "ends_at": later(days=30), "why": "seconds count", **changes,
-        }  # fmt: skip
-        with store.write() as connection:
-            return propose_order(connection, desk, actor=by, now=now, **given)
-
-    return act
-
-
-@pytest.fixture
-def both(store: Store, desk: Desk, first: Callable[..., Order]) -> Callable[..., Order]:
-    def act(**changes: Any) -> Order:
-        item = first(**changes)
-        with store.write() as connection:
-            return second(connection, desk, item.id, actor=BO, now=NOW)
-
-    return act
 
 
 @pytest.fixture
