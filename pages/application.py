@@ -16,13 +16,13 @@ from data.clock import Clock, utc_now
 from data.settings import ROOT, Settings
 from data.store.engine import Store
 from data.text import translator
-from pages import about, admin, feeds, packs, plan, rules, verification, warn, watch
+from pages import about, admin, feeds, handover, packs, plan, rules, verification, warn, watch
 from pages._context import Context, FeedHealth, SourceManifest
 from pages._facts import FactReader
 from pages._locale import locale_of
 from pages._shell import shell, status
 
-PAGES = (watch, warn, plan, rules, packs, verification, feeds, admin, about)
+PAGES = (watch, warn, plan, rules, packs, verification, handover, feeds, admin, about)
 
 INDEX = """<!DOCTYPE html>
 <html lang="LANGUAGE">
