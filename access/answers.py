@@ -60,7 +60,7 @@ def page_values(**values: Any) -> dict[str, Any]:
     locale = pick_locale(wished, request.headers.get("Accept-Language", ""), parts.settings.locale)
     return {
         "t": words(locale), "locale": locale, "locales": LOCALES, "person": person, "csrf": csrf_token(),
-        "at": lambda moment: moment.astimezone(parts.settings.zone).strftime("%Y-%m-%d %H:%M %z"),
+        "at": lambda moment: moment.astimezone(parts.settings.zone).isoformat(" ", "minutes"),
         "next": safe_next(request.values.get("next", "")), **values,
     }  # fmt: skip
 

@@ -193,7 +193,15 @@ def _account_page(status: int, *faults: str, done: str = "") -> Response:
         rows = session_rows.open_of(connection, person.id, parts.clock(), parts.settings.wall_session)
         account = accounts.find(connection, id=person.id)
     has_password = account is not None and account.password is not None
-    return form_page("account.html", status, *faults, done=done, sessions=rows, has_password=has_password)
+    return form_page(
+        "account.html",
+        status,
+        *faults,
+        done=done,
+        sessions=rows,
+        has_password=has_password,
+        program_of=session_rows.program_of,
+    )
 
 
 def _login_form(status: int, *faults: str) -> Response:

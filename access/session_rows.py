@@ -23,6 +23,14 @@ IN_FLIGHT = timedelta(seconds=10)
 RENEWED = "renewed by the same person"
 
 
+# Signs in the line by which browsers name themselves; several carry the signs of those further down.
+PROGRAMS = (("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+SYSTEMS = (
+    ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Standing:
     """A session that stands, of an active account."""
@@ -107,6 +115,13 @@ def end_all(connection: Connection, user_id: int, *, at: datetime, by: str, but:
 def digest(token: str) -> str:
     """What is kept of a token."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def program_of(agent: str) -> str:
+    """What a person calls the browser that sends this line, as in `Firefox, Windows`; else the line itself."""
+    program = next((word for sign, word in PROGRAMS if sign in agent), "")
+    system = next((word for sign, word in SYSTEMS if sign in agent), "")
+    return ", ".join(part for part in (program, system) if part) or agent[:80]
 
 
 def _end(connection: Connection, *which: sa.ColumnElement[bool], at: datetime, by: str) -> int:

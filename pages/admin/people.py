@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 from access.admin import Line
 from access.matrix import TWICE_PROVED
 from access.people import Account, Person
+from access.session_rows import program_of
 from access.words import words
 from data.text import Translate
 from pages._context import Context
@@ -49,7 +50,9 @@ def person(line: Line | None, by: Person, context: Context, t: Translate, locale
                 _act("sessions", t("End its sessions")),
                 _act("link", t("New link for a password")),
                 *([] if account.id == by.id else [_act("factors", t("Take its second factors away"))]),
-                _act("disable", t("Switch off")) if account.active else _act("enable", t("Switch on")),
+                _act("disable", t("Switch the account off"))
+                if account.active
+                else _act("enable", t("Switch the account on")),
             ],
             className="actions",
         ),
@@ -65,8 +68,8 @@ def invitation(t: Translate, locale: str) -> list[Component]:
         ),
         html.Div(
             [
-                dmc.TextInput(id={"type": INVITE, "what": "email"}, label=t("E-mail"), maxLength=255, type="email"),
-                dmc.TextInput(id={"type": INVITE, "what": "name"}, label=t("Name"), maxLength=200),
+                dmc.TextInput(id={"type": INVITE, "what": "email"}, label=t("E-mail"), value=""),
+                dmc.TextInput(id={"type": INVITE, "what": "name"}, label=t("Name"), value=""),
                 role_field(INVITE, ["viewer"], t, locale),
                 html.Button(t("Make the link"), id="admin-invite-go", className="act primary", n_clicks=0),
             ],
@@ -99,7 +102,9 @@ def _card(line: Line, chosen: bool, context: Context, t: Translate, locale: str)
     limits = [_regions(account, context, locale), ", ".join(hazard_word(key, locale) for key in account.hazards)]
     return html.Button(
         [
-            html.Span([html.B(account.name or account.email), html.Span(account.email, className="dim")]),
+            html.Span(
+                [html.B(account.name or account.email), *_beside(account)],
+            ),
             html.Span([html.Span(words(locale)(role), className="tag") for role in sorted(account.roles)]),
             html.Span(" · ".join(limit for limit in limits if limit), className="dim"),
             html.Span([*_state(line, context, t)], className="dim"),
@@ -110,14 +115,19 @@ def _card(line: Line, chosen: bool, context: Context, t: Translate, locale: str)
     )  # fmt: skip
 
 
+def _beside(account: Account) -> list[Component]:
+    return [html.Span(account.email, className="dim")] if account.name else []
+
+
 def _state(line: Line, context: Context, t: Translate) -> list[Any]:
     account = line.account
     if not account.active:
         return [t("switched off")]
-    last = age(account.last_login_at, context.clock(), t)
-    parts: list[Any] = [t("signed in {when}").format(when=last)]
+    last = account.last_login_at
+    signed_in = t("signed in {when}").format(when=age(last, context.clock(), t)) if last else t("never signed in")
+    parts: list[Any] = [signed_in]
     if line.sessions:
-        parts.append(" · " + t("{n} open sessions").format(n=len(line.sessions)))
+        parts.append(" · " + t("open sessions: {n}").format(n=len(line.sessions)))
     if account.roles & TWICE_PROVED and not line.factors:
         parts.append(html.B(" · " + t("no second factor")))
     return parts
@@ -149,7 +159,7 @@ def _sessions(line: Line, context: Context, t: Translate) -> Component:
                 [
                     row.address or "–", " · ", t("since"), " ", local(row.began_at, context.settings.zone), " · ",
                     t("used {when}").format(when=age(row.seen_at, context.clock(), t)),
-                    html.Span([" · ", row.agent[:80]], className="dim"),
+                    html.Span([" · ", program_of(row.agent)], className="dim"),
                 ]
             )
             for row in line.sessions

@@ -23,7 +23,7 @@ def keys(context: Context, t: Translate) -> list[Component]:
     rows = [_key(item, used, context, t) for item in admin.key_files(context.settings.home)]
     heads = [t("File"), t("Purpose"), t("Written"), t("Key ids and what they open")]
     return [
-        html.H2(t("Keys")),
+        html.H2(t("Keys and secrets")),
         html.P(
             t("Kept in the folder secrets of this home, outside of the database. Values are never shown."),
             className="dim",

@@ -171,7 +171,7 @@ def test_every_word_of_the_pages_is_translated() -> None:
     used = set()
     for path in (folder / "templates" / "access").glob("*.html"):
         used |= set(re.findall(r't\("([^"]+)"\)', path.read_text(encoding="utf-8")))
-    code = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py") if path.name != "admin.py")
     used |= set(re.findall(r'_page\((?:"[a-z_.]+html", )?(?:account, )?\d+, "([^"]+)"', code))
     used |= set(re.findall(r'deny\(\d+, "([^"]+)"', code))
     used |= set(re.findall(r'^[A-Z_]+ = "([A-Z][^"]+[.?])"', code, re.M))
