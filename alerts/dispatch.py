@@ -56,6 +56,7 @@ def run(
         pace=ways.pace,
         links=links_of(settings),
         statuses=permitted.statuses,
+        exercise=exercise,
     )
     routing = routing_of(settings, lambda _: (), exercise=exercise)  # to a named group: no region is asked for
     causes: dict[str, Mapping[str, Any]] = {"not looked yet": {}}

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -60,7 +61,7 @@ class Lane:
 
     def __init__(
         self, store: Store, key: str, channel: Channel | None, worker: str, *, clock: Clock, pace: Pace,
-        links: Links = NO_LINKS, statuses: frozenset[str] = ALL_STATUSES,
+        links: Links = NO_LINKS, statuses: frozenset[str] = ALL_STATUSES, lease: timedelta = LEASE,
     ) -> None:  # fmt: skip
         self.key = key
         self._store = store
@@ -69,6 +70,7 @@ class Lane:
         self._clock = clock
         self._links = links
         self._statuses = statuses
+        self._lease = lease
         self._at_once = pace.at_once or (channel.spec.at_once if channel is not None else 1)
         self._rate = Rate(pace.per_second)
         self._takes_s = AHEAD_S
@@ -121,7 +123,8 @@ class Lane:
             return []
         self._due.clear()  # before the look: what comes in later sets it again
         tasks = claim(
-            self._store, self._worker, allowed, now=self._clock(), channel=self.key, links=self._links
+            self._store, self._worker, allowed, now=self._clock(), channel=self.key, links=self._links,
+            lease=self._lease,
         )  # fmt: skip
         if len(tasks) == allowed:
             self._due.set()

@@ -27,7 +27,7 @@ STATES = {
 }  # fmt: skip
 CHANNELS = {
     "email": "E-mail", "webhook": "Webhook", "mqtt": "MQTT", "webpush": "Web push",
-    "cap_push": "CAP to other systems", "folder": "Folder", "apprise": "Other services",
+    "cap_push": "CAP to other systems", "folder": "Folder", "service": "Other services",
 }  # fmt: skip
 RECENT = timedelta(seconds=60)  # over which the pace is taken
 SHOWN = 20

@@ -21,7 +21,6 @@ from alerts.heartbeat import keep_monitor, prove_paths
 from alerts.hold import holds
 from alerts.lane import Rate
 from alerts.ledger import Links, work
-from alerts.progress import progress
 from data.errors import DeliveryError, Unreachable
 from data.store.engine import Store
 from data.store.tables import delivery, notice, warning
@@ -205,23 +204,6 @@ CONTENT = {
     "hazard": "rain", "level": "orange", "regions": ["CN-11"], "texts": {}, "severity": "Severe",
     "urgency": "Immediate", "certainty": "Likely", "expires_at": "2026-03-01T15:00:00Z",
 }  # fmt: skip
-
-
-def test_progress_counts_by_channel_and_says_when_it_is_done(store: Store, now: datetime) -> None:
-    with store.write() as connection:
-        readers = [("email", f"{number}@example.org") for number in range(6)]
-        add_group(connection, "all", ("webhook", "https://a.example/"), *readers)
-        issue(connection, 1, now=now)
-    answers: list[str | bool | None] = [True, True, None, "550 no"]
-    work(store, {"email": Recorder("email", answers)}, "w", now=now, limit=4)
-    with store.write() as connection:
-        connection.execute(delivery.update().where(delivery.c.state == "sent").values(acknowledged_at=now))
-        found = {one.channel: one for one in progress(connection, 1, now=now)}
-    mail = found.get("email")
-    assert mail is not None and mail.total == 6
-    assert mail.sent + mail.failed + mail.waiting == 6 and mail.acknowledged == mail.sent
-    assert mail.ready_at is not None and mail.ready_at > now
-    assert found["webhook"].total == 1
 
 
 def test_i13_each_path_is_proved_once_a_day_and_silence_is_told(store: Store, now: datetime) -> None:
