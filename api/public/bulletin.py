@@ -79,21 +79,23 @@ class Bulletin:
 
     def picture(self) -> Picture:
         """What holds now."""
-        now = self.clock()
         kept = self._kept
-        if kept is not None and _holds(kept, now):
+        if kept is not None and _holds(kept, self.clock()):
             return kept
         with self._lock:
-            kept = self._kept
-            if kept is None or not _holds(kept, now):
-                kept = self._kept = self._read(now, kept)
-            return kept
+            newer = self._kept
+            # whoever waited here while the store did not answer does not wait for it once more
+            if newer is not None and newer is not kept and (newer.blind == "store" or _holds(newer, self.clock())):
+                return newer
+            self._kept = self._read(kept)
+            return self._kept
 
-    def _read(self, now: datetime, kept: Picture | None) -> Picture:
+    def _read(self, kept: Picture | None) -> Picture:
+        now = self.clock()
         watch = read_message(self.store, now)
         try:
             if "error" in watch:
-                return _unreadable(now, kept)
+                return _unreadable(self.clock(), kept)
             with self.store.read() as connection:
                 marks = read_marks(connection, now - KEPT)
                 published = kept.published if kept is not None and kept.marks == marks else None
@@ -101,7 +103,7 @@ class Bulletin:
                     published = tuple(read_published(connection, now - KEPT))
         except sa.exc.SQLAlchemyError as error:
             log.warning("warnings cannot be read: %s", error)
-            return _unreadable(now, kept)
+            return _unreadable(self.clock(), kept)
         engine = watch["engine"]
         blind: Blind = {"ok": "", "late": "engine"}.get(engine["state"], "never")  # type: ignore[assignment]
         since = parse_time(engine["at"]) if blind and engine["at"] else None

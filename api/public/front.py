@@ -68,7 +68,7 @@ class Front:
         query = environ.get("QUERY_STRING", "")
         if (
             path.startswith(LARGE)
-            or environ["REQUEST_METHOD"] != "GET"
+            or environ["REQUEST_METHOD"] not in ("GET", "HEAD")
             or len(query) > LONGEST_QUERY
             or _from_a_script_elsewhere(environ)
         ):
@@ -77,7 +77,7 @@ class Front:
             "", environ.get("HTTP_ACCEPT_LANGUAGE", "")[:200], self._bulletin.settings.locale
         )  # fmt: skip
         encoding = _encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        plain |= {"HTTP_ACCEPT_LANGUAGE": locale, "HTTP_ACCEPT_ENCODING": encoding}
+        plain |= {"REQUEST_METHOD": "GET", "HTTP_ACCEPT_LANGUAGE": locale, "HTTP_ACCEPT_ENCODING": encoding}
         return _give(self._answer((path, query, locale, encoding), plain), environ, start)
 
     def _answer(self, key: Key, environ: Environ) -> Answer:
@@ -159,7 +159,7 @@ def _give(answer: Answer, environ: Environ, start: Start) -> Iterable[bytes]:
         start("304 NOT MODIFIED", [pair for pair in answer.headers if pair[0].lower() not in left_out])
         return ()
     start(answer.status, [*answer.headers, ("Content-Length", str(len(answer.body)))])
-    return (answer.body,)
+    return () if environ["REQUEST_METHOD"] == "HEAD" else (answer.body,)
 
 
 def _has_it(answer: Answer, environ: Environ) -> bool:

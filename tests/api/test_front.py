@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from api.public.bulletin import EXTENSION
 from data.model import Level
 from tests.issuing import Desk
 from tests.pages.public.conftest import base_dir, client, clock, desk, server, settings  # noqa: F401 - fixtures
@@ -74,7 +76,7 @@ def test_cookies_and_credentials_do_not_reach_the_pages(client: Any, server: Any
     personal = {"Cookie": "tocsin_session=secret", "Authorization": "Bearer secret"}
     for method in ("GET", "HEAD", "POST"):
         client.open("/public/check", method=method, headers=personal)
-    assert len(seen) == 3 and set(seen) == {("", "")}
+    assert len(seen) == 2 and set(seen) == {("", "")}
 
 
 def test_what_may_not_be_kept_is_not_kept(client: Any, desk: Desk, built: list[str]) -> None:  # noqa: F811
@@ -98,8 +100,35 @@ def test_many_who_ask_at_once_wait_for_one_answer(server: Any, desk: Desk, built
 
 
 def test_head_has_no_body(client: Any, desk: Desk) -> None:  # noqa: F811
-    answer = client.head("/public")
+    answer, whole = client.head("/public"), client.get("/public")
     assert answer.status_code == 200 and answer.data == b""
+    assert answer.headers["ETag"] == whole.headers["ETag"]
+    assert int(answer.headers["Content-Length"]) == len(whole.data)
+
+
+def test_nobody_waits_twice_for_a_store_that_does_not_answer(
+    server: Any, store: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    tried: list[int] = []
+    all_here = threading.Barrier(8)
+
+    def broken() -> Any:
+        tried.append(1)
+        raise sa.exc.OperationalError("SELECT 1", {}, Exception("no answer"))
+
+    monkeypatch.setattr(store, "read", broken)
+    found: list[str] = []
+
+    def ask() -> None:
+        all_here.wait()
+        found.append(server.extensions[EXTENSION].picture().blind)
+
+    crowd = [threading.Thread(target=ask) for _ in range(8)]
+    for one in crowd:
+        one.start()
+    for one in crowd:
+        one.join()
+    assert found == ["store"] * 8 and len(tried) == 1
 
 
 def test_memory_does_not_grow_with_what_is_asked(client: Any, server: Any, desk: Desk) -> None:  # noqa: F811

@@ -116,7 +116,7 @@ def test_levels_read_without_colour(public: Public, opened: Any) -> None:
         for level in ("red", "orange")
     }
     assert shapes["red"] != shapes["orange"]
-    assert page.locator(".card.level-red h3").inner_text().strip().startswith("Red warning")
+    assert page.locator(".card.level-red .title").inner_text().strip().startswith("Red warning")
     assert page.locator("svg.map path.mark").count() == 2
 
 

@@ -73,6 +73,12 @@ def test_3_5_1_foreign_page_cannot_subscribe_or_read(guarded: Any) -> None:
     assert client.get("/public", headers=link).status_code == 200
 
 
+def test_question_needs_no_session_and_no_token(guarded: Any) -> None:
+    own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+    answer = guarded.test_client().post("/public/check?lang=en", data={"text": "hello"}, headers=own)
+    assert answer.status_code == 200 and "Words alone cannot be verified." in answer.get_data(as_text=True)
+
+
 def test_nothing_else_below_the_address_is_open(guarded: Any) -> None:
     answer = guarded.test_client().get("/public/other", headers={"Accept": "application/json"})
     assert answer.status_code == 401
