@@ -38,7 +38,7 @@ def limit_fields(account: Account, context: Context, t: Translate, locale: str) 
         dmc.MultiSelect(
             id={"type": RIGHTS, "what": "regions"}, label=t("Only in these regions and all below them"),
             data=region_choices(context.regions, "", list(account.regions), locale), value=list(account.regions),
-            placeholder="" if account.regions else t("everywhere"), searchable=True, debounce=200,
+            placeholder="" if account.regions else t("everywhere"), searchable=True,
             nothingFoundMessage=t("Type a name or a code."),
         ),
         dmc.MultiSelect(
