@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from alerts.inputs import utc_of
 from alerts.matching import Matched, Warned, WarningResult, match, usual
 from alerts.observed import Seen, Watch, not_told_twice, observed_truth
 from alerts.proof_scores import block
@@ -22,7 +23,7 @@ from data.model import Level
 from data.regions import RegionIndex
 from data.store.tables import rule_version, transition
 
-BEFORE = timedelta(days=92)  # how far back a level that is still in force may have begun
+AROUND = timedelta(days=92)  # how far before a month a level may have begun, and how far after it may end
 NO_TRUTH = "nobody has told what happened in this month"
 COUNTS = (
     "events", "of_people", "of_instruments", "hits", "misses", "warnings", "verified", "false_alarms",
@@ -94,20 +95,29 @@ def verify_month(connection: Connection, index: RegionIndex, begin: datetime, en
 
     Notes
     -----
-    Levels of several rules of one office for the same hazard and region are one warning while they overlap.
+    Levels of several rules of one office for the same hazard and region are one warning while they overlap. Warnings
+    and events count in the month in which they began, each once: a warning to its end, verified by what happened up
+    to then, and an event beside the warnings that were in force, whenever those began.
     """
     stop = min(end, now)
-    held = list(_in_force(connection, begin, stop))
-    brought = [event for event in stored_truth(connection, begin, stop) if event.start_at < stop]
-    seen = observed_truth(connection, index, begin, stop)
+    until = min(now, end + AROUND)
+    known = list(_in_force(connection, begin, until))
+    held = [one for one in known if one.start < stop.timestamp()]
+    reach = max([stop, *(utc_of(one.end or until.timestamp()) for one in held)])
+    brought = [event for event in stored_truth(connection, begin, reach) if event.start_at < reach]
+    seen = observed_truth(connection, index, begin, reach)
     truth = [*brought, *not_told_twice(seen.events, brought, index, index.rid)]
-    facts = _Facts(truth=tuple(truth), seen=seen, index=index, begin=begin.timestamp(), stop=stop.timestamp())
-    shown = sorted((one for one in truth if one.end_at >= begin), key=lambda one: (one.start_at, one.key))
+    facts = _Facts(
+        truth=tuple(truth), seen=seen, index=index, begin=begin.timestamp(), stop=stop.timestamp(),
+        until=until.timestamp(),
+    )  # fmt: skip
+    mine = (one for one in truth if one.end_at >= begin and one.start_at < stop)
+    shown = sorted(mine, key=lambda one: (one.start_at, one.key))
     offices = sorted({(one.hazard, one.office.en, one.office.zh) for one in held})
     hazards = sorted({one.hazard for one in held} | {event.hazard for event in shown})
     rows = []
     for hazard in hazards:
-        here = [one for one in held if one.hazard == hazard]
+        here = [one for one in known if one.hazard == hazard]
         own = [Office(en=en, zh=zh) for other, en, zh in offices if other == hazard]
         if len(own) != 1:
             rows.append(_row(hazard, None, here, facts))
@@ -118,26 +128,31 @@ def verify_month(connection: Connection, index: RegionIndex, begin: datetime, en
 
 @dataclass(frozen=True, kw_only=True)
 class _Facts:
-    """What a month's warnings are held against; some of the truth is of before the month."""
+    """What a month's warnings are held against; some of the truth is of before the month, some of after it."""
 
     truth: tuple[TrueEvent, ...]
     seen: Seen
     index: RegionIndex
     begin: float
     stop: float
+    until: float  # of what is known by now, as far after the month as its warnings may last
+
+    def of_month(self, at: float) -> bool:
+        return self.begin <= at < self.stop
 
 
 def _row(hazard: str, office: Office | None, held: Sequence[_Held], facts: _Facts) -> MonthRow:
-    warnings, waiting = _joined(held, facts.stop)
+    warnings, waiting = _joined(held, facts.until)
     mine = [one for one in facts.truth if one.is_of(hazard)]
     watches = facts.seen.of(hazard)
     pairs = happenings(mine, facts.index, facts.index.rid)
     whole = match([*warnings, *waiting], [found for _, found in pairs], usual(hazard))
-    # What was over before the month only explains warnings that were still in force.
-    events = tuple(one for one in whole.events if one.event.end >= facts.begin)
-    whole = Matched(events=events, warnings=whole.warnings)
+    # What was over before the month, or began after it, only explains warnings.
+    events = tuple(one for one in whole.events if facts.of_month(one.event.start))
+    own = tuple(one for one in whole.warnings if facts.of_month(one.warning.start))
+    whole = Matched(events=events, warnings=own)
     watched = max((one.share(facts.begin, facts.stop) for one in watches), default=None)
-    told = any(one.end_at.timestamp() >= facts.begin for one in mine)
+    told = any(one.end_at.timestamp() >= facts.begin and one.start_at.timestamp() < facts.stop for one in mine)
     why = "" if told or watched else NO_TRUTH  # silence about a hazard is no quiet month
     early = {item.id for item in waiting}
     people = any(one.origin == "people" for one in mine)  # who bring a table tell of the whole month
@@ -187,7 +202,7 @@ def _not_known(hazard: str, results: Sequence[WarningResult], watches: Sequence[
     doubted = match(open_, [one for _, one in happenings(unsettled, facts.index, facts.index.rid)], usual(hazard))
     found = {item.warning.id for item in doubted.warnings if item.verified}
     for one in open_:
-        start, end = max(one.start, facts.begin), min(one.end, facts.stop)
+        start, end = max(one.start, facts.begin), min(one.end, facts.until)
         if not any(watch.could_tell(facts.index, one.area, start, end) for watch in watches):
             found.add(one.id)
     return found
@@ -224,12 +239,12 @@ def _joined(held: Iterable[_Held], stop: float) -> tuple[list[Warned], list[Warn
     return over, waiting
 
 
-def _in_force(connection: Connection, begin: datetime, stop: datetime) -> Iterable[_Held]:
-    """Levels in force at any time of the month, from the changes that the engine wrote."""
+def _in_force(connection: Connection, begin: datetime, until: datetime) -> Iterable[_Held]:
+    """Levels in force at any time from the month on, from the changes that the engine wrote."""
     table = transition.c
     query = (
         sa.select(table.rule, table.digest, table.region, table.at, table.to_level)
-        .where(table.at >= begin - BEFORE, table.at < stop, table.to_level != table.from_level)
+        .where(table.at >= begin - AROUND, table.at < until, table.to_level != table.from_level)
         .order_by(table.id)
     )
     about = _rules(connection)

@@ -132,7 +132,28 @@ def test_a_level_of_the_month_before_counts_where_it_was_still_in_force(
     moved("rain-b", "CN-110102", (-30, 1), (-5, 0))
     happened("rain", "CN-110101", 2, 3)
     row = verify().rows[0]
-    assert (row.counts["warnings"], row.counts["hits"]) == (1, 1)
+    assert (row.counts["warnings"], row.counts["hits"]) == (0, 1)
+
+
+def test_what_spans_two_months_counts_in_the_one_in_which_it_began(
+    store: Store, base_dir: Path, moved: Callable[..., None], happened: Callable[..., None]
+) -> None:
+    """One warning comes true after the end of its month; the other never."""
+    whole = 31 * 24
+    moved("rain-a", "CN-110101", (whole - 10, 1), (whole + 20, 0))
+    moved("rain-b", "CN-110102", (whole - 10, 1), (whole + 20, 0))
+    moved("rain-c", "CN-110102", (whole + 10, 2), (whole + 30, 0))  # overlaps: the same warning, still
+    happened("rain", "CN-110101", whole + 5, whole + 8)
+    happened("rain", "CN-110202", whole - 4, whole + 4)
+    months = ((BEGIN, END), (END, END + timedelta(days=30)))
+    with store.read() as connection:
+        first, second = (
+            verify_month(connection, load_regions(base_dir), begin, end, end + timedelta(days=40)).rows[0].counts
+            for begin, end in months
+        )
+    wanted = ("warnings", "verified", "false_alarms", "events", "hits", "misses")
+    assert [first[name] for name in wanted] == [2, 1, 1, 1, 0, 1]
+    assert [second[name] for name in wanted] == [0, 0, 0, 1, 1, 0]
 
 
 def test_csv_has_a_reason_in_place_of_an_undefined_score(
