@@ -53,7 +53,7 @@ def _order(request: Mapping[str, Any], signed: bytes, base_dir: Path) -> Order:
         )  # fmt: skip
     return Order(
         alert=alert, level=Level(request["level"]), office=request["office"], signed_sha256=request["signed_sha256"],
-        link=own or page, signature=signature, regions=_shapes(request["regions"], base_dir),
+        link=page or own, signature=signature, regions=_shapes(request["regions"], base_dir),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from alerts.media.said import Said, short_time
+from alerts.media.said import COLOUR_WORDS, Said, short_time
 from alerts.media.shorten import one_line, shorten
 from data.text import Translate
 
@@ -58,6 +58,8 @@ def sentences(said: Said, most: int) -> list[Sentence]:
         for text in (said.headline, said.area, said.description, said.instruction, said.sender)
     )
     what = t("{what}. {headline}").format(what=said.what, headline=headline) if headline else said.what
+    if says_it(said, headline) and not said.ended:
+        what = headline
     rows = [_alike("stamp", t("This is an exercise or a test. It is not real.") if said.stamp else "")]
     rows += [_alike("what", shorten(one_line(what), 2 * most)), _alike("where", _labelled(t, t("Area"), area))]
     if said.expires_at is not None and not said.ended:
@@ -67,6 +69,12 @@ def sentences(said: Said, most: int) -> list[Sentence]:
     rows += [_alike("expected", description), _alike("todo", _labelled(t, t("What to do"), instruction))]
     rows.append(_alike("sender", sender))
     return [row for row in rows if row.written]
+
+
+def says_it(said: Said, text: str) -> bool:
+    """Whether a text names the hazard and the level itself."""
+    lower = text.lower()
+    return said.event.lower() in lower and any(word in lower for word in COLOUR_WORDS.get(said.level, ()))
 
 
 def _alike(kind: str, text: str) -> Sentence:

@@ -79,6 +79,13 @@ def test_sentences_are_the_approved_words_in_order() -> None:
         assert kinds["sender"] == info.sender_name
 
 
+def test_headline_that_says_it_all_is_said_alone() -> None:
+    one = replace(said()[1], headline="郑州市暴雨红色预警")
+    assert sentences(one, 500)[0].written == "郑州市暴雨红色预警"
+    assert sentences(replace(one, message_type="Cancel"), 500)[0].written.startswith("已解除：暴雨红色预警")
+    assert sentences(replace(one, headline="郑州市暴雨"), 500)[0].written == "暴雨红色预警。郑州市暴雨"
+
+
 def test_exercise_begins_with_saying_so_and_a_cancelled_one_has_no_end() -> None:
     english, chinese = said(EXERCISE)
     assert sentences(english, 500)[0].written == "This is an exercise or a test. It is not real."
