@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from access import accounts, factors, totp
 from access.keys import read_keys
 from alerts.pack import load_rules
+from data.model import Level
 from data.store.changes import note_change
 from data.store.engine import Store
 from data.store.tables import proposal, recipient, recipient_group, rule_version, transition
@@ -72,7 +73,7 @@ def propose(
                 rule=rule.key, digest=rule.digest, region=code, at=at, from_phase="normal", to_phase="firing",
                 from_level=0, to_level=level, reason=reason, value=value, value_at=at, proposal_id=key,
             )  # fmt: skip
-        note_change(connection, "proposals", at=at, kind=reason, subject=rule.key, level=level, detail={})
+        note_change(connection, "proposals", at=at, kind=reason, subject=rule.key, level=Level(level), detail={})
     return key
 
 
