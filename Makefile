@@ -7,8 +7,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
+# The tests in parts, each a process that reads only its own modules; two run at a time, the longest first.
+PARTS := browser alerts ground rest
+PART_browser := tests/browser
+PART_alerts := tests/alerts
+PART_ground := tests/layers tests/data
+PART_rest := tests $(addprefix --ignore=,$(PART_browser) $(PART_alerts) $(PART_ground))
+
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup test prove doctor lint clean
+.PHONY: help run demo setup test prove doctor lint clean $(PARTS:%=tests-of-%)
 
 help:
 	@echo "make run     set up and start on http://127.0.0.1:8050"
@@ -34,13 +41,10 @@ doctor:
 test: $(VENV)/test.stamp
 	@$(BIN)/python -m data.setup --for-tests
 	$(MAKE) --no-print-directory lint
-	$(MAKE) --no-print-directory -j2 --output-sync=target tests-of-browser tests-without-browser
+	$(MAKE) --no-print-directory -j2 --output-sync=target $(PARTS:%=tests-of-%)
 
-tests-of-browser:
-	$(BIN)/python -m pytest -m "not prove and browser"
-
-tests-without-browser:
-	$(BIN)/python -m pytest -m "not prove and not browser"
+$(PARTS:%=tests-of-%): tests-of-%:
+	$(BIN)/python -m pytest -m "not prove" $(PART_$*)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/python -m ruff check .
@@ -50,7 +54,7 @@ lint: $(VENV)/test.stamp
 
 prove: $(VENV)/test.stamp
 	@$(BIN)/python -m data.setup --for-tests
-	$(BIN)/python -m pytest -m prove
+	TOCSIN_PROVE=1 $(BIN)/python -m pytest -m "prove or property"
 
 clean:
 	rm -rf $(VENV) assets/vendor data/var/npm data/var/base data/var/stamps

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 
 from data.store.engine import Store, open_store
 from data.store.migrate import migrate
@@ -26,6 +27,20 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORDED = ROOT.parent / "shared" / "fixtures"
 ORACLES = ROOT.parent / "shared" / "oracles"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are busy
+settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests over made-up cases: `make prove` tries more of them."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("property")
+
+
+def tries(full: int, quick: int) -> int:
+    """How many cases a property is tried with: all in `make prove`, a part of them in `make test`."""
+    return full if os.environ.get("TOCSIN_PROVE") else quick
 
 
 @pytest.fixture
@@ -145,16 +160,23 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    name = f"t{uuid.uuid4().hex[:12]}"
+@pytest.fixture(scope="session")
+def postgres_admin(postgres_server: str) -> Iterator[sa.Connection]:
+    """One session that makes and drops the databases of tests."""
     admin = open_store(f"{postgres_server}/postgres")
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE template_tocsin"))
-    yield f"{postgres_server}/{name}"
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+        yield connection
     admin.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, postgres_admin: sa.Connection) -> Iterator[str]:
+    name = f"t{uuid.uuid4().hex[:12]}"
+    # as files: half the time of the way through the log, which is the default since PostgreSQL 15
+    as_files = " STRATEGY file_copy" if (postgres_admin.dialect.server_version_info or (0,)) >= (15,) else ""
+    postgres_admin.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE template_tocsin{as_files}"))
+    yield f"{postgres_server}/{name}"
+    postgres_admin.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
