@@ -15,7 +15,7 @@ from data.store.changes import note_change
 from data.store.engine import Store
 from data.store.tables import delivery, warning
 
-PEOPLE = ("email", "webpush", "service")  # channels that carry a link to acknowledge
+PEOPLE = ("email", "service")  # channels that carry a link to acknowledge
 
 
 def escalate(store: Store, routing: Routing, *, now: datetime) -> list[tuple[int, str]]:

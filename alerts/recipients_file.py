@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,9 +52,11 @@ class Taken:
 def take_groups(connection: Connection, body: bytes, index: RegionIndex) -> Taken:
     """Add and change groups."""
     taken, table = Taken(), recipient_group
-    for line, row in _rows(body, GROUP_COLUMNS, ("name",), taken):
+    lines = list(_rows(body, GROUP_COLUMNS, ("name",), taken))
+    names = {row["name"] for _, row in lines} | set(connection.execute(sa.select(table.c.name)).scalars())
+    for line, row in lines:
         try:
-            values = _group(row, index)
+            values = _group(row, index, names)
         except ValueError as error:
             taken.reject(line, str(error))
             continue
@@ -143,12 +145,12 @@ def _reader_fault(row: Mapping[str, str], groups: Mapping[str, int]) -> str:
     return fault_of(row["channel"], row["address"])
 
 
-def _group(row: Mapping[str, str], index: RegionIndex) -> dict[str, Any]:
+def _group(row: Mapping[str, str], index: RegionIndex, names: Collection[str]) -> dict[str, Any]:
     """The columns of a group; ValueError with what is wrong."""
     name = row["name"]
     if not name or len(name) > 120 or name == "public":
         raise ValueError("name: 1 to 120 letters, and not `public`, which is of those who subscribe for themselves")
-    values = {
+    values: dict[str, Any] = {
         "name": name,
         "statuses": _several(row, "statuses", lambda word: word in STATUSES) or ["Actual"],
         "regions": _several(row, "regions", lambda code: index.by_code(code) is not None),
@@ -167,6 +169,8 @@ def _group(row: Mapping[str, str], index: RegionIndex) -> dict[str, Any]:
         raise ValueError("quiet_up_to: red warnings are never held back")
     if bool(values["escalate_to"]) != (values["escalate_after_s"] is not None) or values["escalate_to"] == name:
         raise ValueError("escalate_to another group and escalate_after belong together")
+    if values["escalate_to"] and values["escalate_to"] not in names:
+        raise ValueError(f"escalate_to: no such group: {values['escalate_to'][:80]!r}")
     return values
 
 

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable
 from datetime import datetime
 from email.message import EmailMessage
-from email.policy import SMTP as POLICY
+from email.policy import SMTP
 from email.utils import format_datetime
 from html import escape
 
@@ -24,6 +24,7 @@ from data.ways_out import Email
 
 PER_CONNECTION = 100  # letters, then the relay gets a new connection
 KEPT = 8  # idle connections at most
+POLICY = SMTP.clone(cte_type="7bit")  # any relay takes it
 Connect = Callable[[], smtplib.SMTP]
 
 

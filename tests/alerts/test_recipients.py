@@ -140,6 +140,7 @@ half,,,,,22:00,,,,
 deaf,,,,,22:00,07:00,red,,
 alone,,,,,,,,chiefs,
 loop,,,,,,,,loop,1 min
+lost,,,,,,,,nobody there,1 min
 """
 
 
@@ -154,7 +155,7 @@ def test_groups_come_in_and_every_wrong_line_says_why(store: Store, index: Regio
     assert {one["line"]: one["reason"].split(":")[0] for one in first.rejected} == {
         4: "name", 5: "statuses", 6: "regions", 7: "quiet_from", 8: "quiet_from and quiet_to belong together",
         9: "quiet_up_to", 10: "escalate_to another group and escalate_after belong together",
-        11: "escalate_to another group and escalate_after belong together",
+        11: "escalate_to another group and escalate_after belong together", 12: "escalate_to",
     }  # fmt: skip
     row = rows(store, recipient_group)[0]
     assert (row.regions, row.quiet_to, row.escalate_after_s) == ([code], 390, 600)
