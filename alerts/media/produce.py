@@ -31,8 +31,9 @@ from data.store.engine import Store
 from data.store.tables import approval, warning
 
 FOLDER = "media"
-LIMIT = timedelta(seconds=300)
+LIMIT = timedelta(seconds=600)  # a quiet machine needs a twentieth of it
 TRIES = 3
+GRACE = timedelta(seconds=15)  # after the start and after a warning is issued: sending comes first
 AGAIN_AFTER = timedelta(minutes=2)
 NOT_LONGER_THAN = timedelta(hours=24)  # after its end nobody needs a video of it
 NICE = 15
@@ -73,14 +74,24 @@ class Producer:
     """One at a time; `work` never waits."""
 
     def __init__(
-        self, base_dir: Path, *, office: str = "", public_url: str = "", command: Sequence[str] = CHILD
+        self,
+        base_dir: Path,
+        *,
+        office: str = "",
+        public_url: str = "",
+        command: Sequence[str] = CHILD,
+        grace: timedelta = GRACE,
     ) -> None:
         self._base_dir, self._office, self._public_url = base_dir, office, public_url
         self._child: subprocess.Popen[bytes] | None = None
         self._command, self._making, self._until = command, "", _NEVER
+        self._grace, self._began = grace, _NEVER
 
     def work(self, store: Store, home: Path, now: datetime) -> int:
         """Look after the one that is being made, or begin the next; how many are under way."""
+        self._began = min(self._began, now)
+        if now < self._began + self._grace:
+            return 0
         if self._child is not None and not self._ended(home, now):
             return 1
         row = self._next(store, home, now)
@@ -117,6 +128,7 @@ class Producer:
         query = (
             sa.select(table.id, table.signed_sha256)
             .where(table.state == "issued", table.signed_sha256 != "", table.expires_at > now - NOT_LONGER_THAN)
+            .where(table.issued_at <= now - self._grace)
             .order_by(table.replaced_by.is_not(None), table.level.desc(), table.id.desc())
         )
         with store.read() as connection:

@@ -21,7 +21,7 @@ from alerts.cap.build import build
 from alerts.media import make as making
 from alerts.media.make import Order, make, resources
 from alerts.media.poster import Signature
-from alerts.media.produce import LIMIT, TRIES, Producer, folder_of, state_of
+from alerts.media.produce import GRACE, LIMIT, TRIES, Producer, folder_of, state_of
 from alerts.media.programs import ffmpeg, speaker
 from alerts.media.video import SIZES, write_pictures
 from data.model import Level
@@ -32,6 +32,7 @@ from tests.alerts.media.warnings import CHINESE, EXERCISE, NOW, SENT, WARNING, s
 from tests.conftest import ROOT
 
 BASE = default_base_dir()
+AT_ONCE = timedelta()
 VIDEOS = [f"video-{size}-{language}.mp4" for size in SIZES for language in ("en-gb", "zh-cn")]
 
 
@@ -79,7 +80,7 @@ def test_each_issued_warning_is_made_once_the_worst_first(store: Store, home: Pa
         red = issue(connection, 2)
         issue(connection, 3, state="approved", signed=None, signed_sha256="")
         old = issue(connection, 4, expires_at=NOW - timedelta(hours=25))
-    producer = Producer(BASE, command=DONE)
+    producer = Producer(BASE, command=DONE, grace=AT_ONCE)
     assert producer.work(store, home, NOW) == 1
     assert [path.name for path in (home / "media").glob(".making-*")] == [f".making-{red}"]
     until_done(producer, store, home)
@@ -88,10 +89,20 @@ def test_each_issued_warning_is_made_once_the_worst_first(store: Store, home: Pa
     assert producer.work(store, home, NOW) == 0
 
 
+def test_sending_comes_first(store: Store, home: Path) -> None:
+    with store.write() as connection:
+        issue(connection, 1, issued_at=NOW)
+    producer = Producer(BASE, command=DONE)
+    assert producer.work(store, home, NOW) == 0
+    assert producer.work(store, home, NOW + GRACE - timedelta(seconds=1)) == 0
+    assert producer.work(store, home, NOW + GRACE) == 1
+    producer.stop()
+
+
 def test_failure_is_kept_told_and_tried_again_a_few_times(store: Store, home: Path) -> None:
     with store.write() as connection:
         digest = issue(connection, 1)
-    producer = Producer(BASE, command=child("sys.exit('no fonts here')"))
+    producer = Producer(BASE, grace=AT_ONCE, command=child("sys.exit('no fonts here')"))
     now = NOW
     for number in range(TRIES):
         assert producer.work(store, home, now) == 1
@@ -103,7 +114,7 @@ def test_failure_is_kept_told_and_tried_again_a_few_times(store: Store, home: Pa
         now += timedelta(minutes=30)
     assert producer.work(store, home, now) == 0
     assert list((home / "media").glob(".making-*")) == []
-    again = Producer(BASE, command=DONE)
+    again = Producer(BASE, command=DONE, grace=AT_ONCE)
     assert again.work(store, home, now) == 0
 
 
@@ -115,7 +126,7 @@ def test_one_that_hangs_is_ended_with_what_it_started(store: Store, home: Path, 
         "import subprocess\np = subprocess.Popen(['sleep', '600'])\n"
         f"pathlib.Path({str(pid)!r}).write_text(str(p.pid))\np.wait()"
     )
-    producer = Producer(BASE, command=child(hang))
+    producer = Producer(BASE, grace=AT_ONCE, command=child(hang))
     assert producer.work(store, home, NOW) == 1
     while not pid.is_file() or not pid.read_text():
         time.sleep(0.02)
@@ -129,13 +140,12 @@ def test_one_that_hangs_is_ended_with_what_it_started(store: Store, home: Path, 
 def test_after_a_kill_it_begins_anew(store: Store, home: Path) -> None:
     with store.write() as connection:
         digest = issue(connection, 1)
-    killed = Producer(
-        BASE, command=child("(work / 'files').mkdir(); (work / 'files' / 'half').write_text('x'); time.sleep(600)")
-    )
+    half = "(work / 'files').mkdir(); (work / 'files' / 'half').write_text('x'); time.sleep(600)"
+    killed = Producer(BASE, grace=AT_ONCE, command=child(half))
     assert killed.work(store, home, NOW) == 1
     killed.stop()
     assert state_of(home, digest).manifest is None
-    until_done(Producer(BASE, command=DONE), store, home)
+    until_done(Producer(BASE, command=DONE, grace=AT_ONCE), store, home)
     assert state_of(home, digest).manifest == {"files": []}
     assert not (home / "media" / f".making-{digest}").exists()
 
@@ -150,7 +160,7 @@ def test_it_ends_with_the_process_that_started_it(store: Store, home: Path) -> N
         f"child = (sys.executable, '-c', 'import sys, os, time; "
         'open(sys.argv[1] + "/pid", "w").write(str(os.getpid())); time.sleep(600)\')\n'
         f"store = open_store({store.engine.url.render_as_string(hide_password=False)!r})\n"
-        f"Producer(Path('.'), command=child).work(store, Path({str(home)!r}), "
+        f"Producer(Path('.'), command=child, grace=datetime.timedelta()).work(store, Path({str(home)!r}), "
         f"datetime.datetime.fromisoformat({NOW.isoformat()!r}))\ntime.sleep(600)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
@@ -169,7 +179,7 @@ def test_it_ends_with_the_process_that_started_it(store: Store, home: Path) -> N
 def test_bytes_that_are_not_those_that_were_signed_are_refused(store: Store, home: Path) -> None:
     with store.write() as connection:
         issue(connection, 1, signed=b"<alert/>")
-    producer = Producer(BASE)
+    producer = Producer(BASE, grace=AT_ONCE)
     until_done(producer, store, home)
     failed = json.loads(next((home / "media").glob("*.failed.json")).read_text())
     assert failed["reason"] == "the message is not the one that was signed"
@@ -187,7 +197,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
     store = open_store(f"sqlite:///{home / 'tocsin.db'}")
     with store.write() as connection:
         digest = issue(connection, 1, EXERCISE)
-    until_done(Producer(BASE, office="Office", public_url="https://warn.example"), store, home)
+    until_done(Producer(BASE, office="Office", public_url="https://warn.example", grace=AT_ONCE), store, home)
     store.close()
     assert state_of(home, digest).reason == ""
     yield folder_of(home, digest)
