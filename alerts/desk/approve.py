@@ -97,7 +97,7 @@ def put_out(
     kept = keep_approval(connection, desk, item, ready, approved, now=now, unsigned_reason=why)
     if signed is None and not desk.office.sends_unsigned:
         return Approved(item=kept, deliveries=0, unsigned_reason=why)
-    issued, count = keep_issued(connection, desk, kept, signed, router, now=now)
+    issued, count = keep_issued(connection, desk, kept, signed, router, now=now, alert=ready.alert)
     return Approved(item=issued, deliveries=count, unsigned_reason=why)
 
 

@@ -22,7 +22,6 @@ from layers.impact.footprint import areas_km2, footprint
 OUTLINE_CAP = 500  # vertices of the outline of regions, as C56 has it
 EXACT = 3  # times as many vertices are simplified as they are
 COVER_CAP = 60  # vertices of one region among many
-FEW = 20  # regions whose outline is found at once
 MANY = 300  # regions of which the boxes are taken instead of the outlines
 EARTH_KM = 6371.0
 CIRCLE_POINTS = 72
@@ -34,7 +33,7 @@ Shape = Any
 def completed(content: Content, index: RegionIndex, *, quick: bool = False) -> Content:
     """The text with what the desk draws: the outline of its regions, and the regions that drawn shapes reach.
 
-    `quick` is for messages without a second to lose: many regions then get the hull of their boxes.
+    `quick` is for messages without a second to lose: the regions then get the hull of their boxes.
 
     Raises
     ------
@@ -42,7 +41,7 @@ def completed(content: Content, index: RegionIndex, *, quick: bool = False) -> C
         For a region that the base data does not have.
     """
     known = checked(content.regions, index)
-    rings = hull(known, index) if quick and len(known) > FEW else outline(index.base_dir, known, index)[0]
+    rings = hull(known, index) if quick and known else outline(index.base_dir, known, index)[0]
     return content.with_(regions=known, outline=rings, touched=reached(content, index))
 
 

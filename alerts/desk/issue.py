@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from alerts.cap.model import Alert
 from alerts.desk.desk import Desk
 from alerts.desk.fit import Prepared
 from alerts.desk.issued import Router
@@ -68,7 +69,14 @@ def keep_approval(
 
 
 def keep_issued(
-    connection: Connection, desk: Desk, item: DeskWarning, signed: Signed | None, router: Router, *, now: datetime
+    connection: Connection,
+    desk: Desk,
+    item: DeskWarning,
+    signed: Signed | None,
+    router: Router,
+    *,
+    now: datetime,
+    alert: Alert,
 ) -> tuple[DeskWarning, int]:
     """Issue an approved message; without a signature its own bytes go out. Returns it and its deliveries."""
     assert item.body is not None
@@ -91,7 +99,7 @@ def keep_issued(
         connection.execute(proposal.update().where(*here).values(state="closed", updated_at=now))
         bump(connection, "proposals")
     made = one(connection, item.id)
-    issued = issued_of(connection, made)
+    issued = issued_of(connection, made, alert)
     count = router(connection, issued, now=now)
     detail = {"signed_sha256": made.signed_sha256, "certificate": made.certificate_sha256, "deliveries": count}
     desk.told(connection, "desk", "issued", item.id, now, identifier=made.identifier, **detail)

@@ -197,8 +197,8 @@ def approval_of(connection: Connection, item: DeskWarning) -> sa.Row[Any] | None
     return connection.execute(sa.select(approval).where(approval.c.id == item.approval_id)).first()
 
 
-def issued_of(connection: Connection, item: DeskWarning) -> Issued:
-    """An issued message as channels and pages get it."""
+def issued_of(connection: Connection, item: DeskWarning, alert: Alert | None = None) -> Issued:
+    """An issued message as channels and pages get it; `alert` where its bytes were read already."""
     if item.state != "issued" or item.signed is None or item.sent_at is None or item.expires_at is None:
         raise Refusal("Warning {id} was not issued.", id=item.id)
     assert item.approval_id is not None
@@ -208,8 +208,8 @@ def issued_of(connection: Connection, item: DeskWarning) -> Issued:
     return Issued(
         id=item.id, chain=item.chain, approval_id=item.approval_id, kind=item.kind, status=item.status,
         hazard=item.hazard, level=item.level, regions=(*item.content.regions, *item.content.touched),
-        alert=message(item.signed), signed=item.signed, signed_sha256=item.signed_sha256, sent_at=item.sent_at,
-        onset_at=item.onset_at, expires_at=item.expires_at, earlier=tuple(earlier),
+        alert=alert or message(item.signed), signed=item.signed, signed_sha256=item.signed_sha256,
+        sent_at=item.sent_at, onset_at=item.onset_at, expires_at=item.expires_at, earlier=tuple(earlier),
     )  # fmt: skip
 
 

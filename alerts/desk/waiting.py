@@ -57,7 +57,9 @@ def _one(store: Store, desk: Desk, item: DeskWarning, signer: Signs, router: Rou
             if why != again.unsigned_reason:
                 put(connection, item.id, unsigned_reason=why, updated_at=now)
             return Approved(item=one(connection, item.id), deliveries=0, unsigned_reason=why)
-        issued, count = keep_issued(connection, desk, again, signed, router, now=now)
+        assert again.body is not None
+        meant = message(again.body)
+        issued, count = keep_issued(connection, desk, again, signed, router, now=now, alert=meant)
     return Approved(item=issued, deliveries=count)
 
 
