@@ -23,7 +23,7 @@ from alerts.desk.limits import Limits, limits_of
 from alerts.desk.message import message_of
 from alerts.desk.office import Office
 from alerts.desk.read import DeskWarning, alerts_of, sent_in
-from alerts.desk.refusal import Refusal
+from alerts.desk.refusal import Refusal, told
 from alerts.rule import Rule
 from data.store.tables import rule_version
 from data.text import Translate
@@ -41,7 +41,7 @@ class Problem:
 
     def told(self, t: Translate = str) -> str:
         """The sentence in the language of `t`."""
-        return t(self.text).format(**self.blanks)
+        return told(self.text, self.blanks, t)
 
 
 @dataclass(frozen=True, kw_only=True)

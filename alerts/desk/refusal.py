@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from data.errors import WarningError
 from data.text import Translate
+
+
+TRANSLATED = frozenset({"state", "action", "part", "what", "language"})  # blanks that are words of the house
+
+
+def told(text: str, blanks: Mapping[str, Any], t: Translate) -> str:
+    """A sentence in the language of `t`, with the words of the house in its blanks translated as well."""
+    filled = {name: t(str(value)) if name in TRANSLATED else value for name, value in blanks.items()}
+    return t(text).format(**filled)
 
 
 class Refusal(WarningError):
@@ -18,7 +28,7 @@ class Refusal(WarningError):
 
     def told(self, t: Translate = str) -> str:
         """The sentence in the language of `t`."""
-        return t(self.text).format(**self.blanks)
+        return told(self.text, self.blanks, t)
 
 
 class Stale(Refusal):
