@@ -8,7 +8,6 @@ from typing import Any
 from data.errors import WarningError
 from data.text import Translate
 
-
 TRANSLATED = frozenset({"state", "action", "part", "what", "language"})  # blanks that are words of the house
 
 
