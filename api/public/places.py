@@ -31,8 +31,20 @@ class Place:
 
 def places_named(wanted: str, index: RegionIndex, places: Places | None, locale: str) -> list[Place]:
     """Places of a name, the likeliest first."""
-    found = find(wanted[:LONGEST].strip(), index, places)[:MOST_FOUND] if wanted.strip() else []
-    return [_place(one, locale) for one in found]
+    found = find(wanted[:LONGEST].strip(), index, places)[: 2 * MOST_FOUND] if wanted.strip() else []
+    regions = [one for one in found if one["type"] == "region"]
+    different = [one for one in found if one["type"] == "region" or not _is_one_of(one, regions)]
+    return [_place(one, locale) for one in different[:MOST_FOUND]]
+
+
+def _is_one_of(town: dict[str, Any], regions: list[dict[str, Any]]) -> bool:
+    """Whether a town is called as the region that it lies in."""
+    for region in regions:
+        west, south, east, north = region["bbox"]
+        inside = west <= town["lon"] <= east and south <= town["lat"] <= north
+        if inside and region["name"].casefold() == town["name"].casefold():
+            return True
+    return False
 
 
 def place_at(address: str, index: RegionIndex, locale: str) -> Place | None:

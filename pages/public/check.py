@@ -32,7 +32,7 @@ blueprint = Blueprint("public_check", __name__, template_folder="templates")
 class Verdict:
     """An answer for people: in one sentence, and what belongs to it."""
 
-    kind: Literal["yes", "no", "unknown"]
+    kind: Literal["yes", "no", "none", "unknown"]
     sentence: str
     details: tuple[str, ...] = ()
     list: tuple[str, ...] = ()
@@ -197,7 +197,7 @@ def _heard(kind: str, place: Place, hours: int, t: Translate, locale: str) -> Ve
         small = t("Very small ones, and those of the last few minutes, may not have been told yet.") if quake else (
             t("It may still rain between the gauges.")
         )  # fmt: skip
-        return Verdict(kind="no", sentence=sentence.format(**where), details=(*details, small))
+        return Verdict(kind="none", sentence=sentence.format(**where), details=(*details, small))
     return Verdict(kind="unknown", sentence=t("We cannot tell: nobody was listening there all the time."),
                    details=details)  # fmt: skip
 
@@ -205,8 +205,8 @@ def _heard(kind: str, place: Place, hours: int, t: Translate, locale: str) -> Ve
 def _who(found: Rumour, t: Translate, locale: str, *, quake: bool) -> tuple[str, ...]:
     if not found.asked:
         return (t("No feed of earthquakes is connected.") if quake else t("No rain gauge is known near there."),)
-    said = t("{silent} of {asked} feeds were silent.") if quake else t("{silent} of {asked} gauges are silent.")
-    lines = [said.format(silent=found.silent, asked=found.asked)]
+    said = t("{n} of {asked} feeds were heard.") if quake else t("{n} of {asked} gauges were heard.")
+    lines = [said.format(n=found.asked - found.silent, asked=found.asked)]
     if found.newest_at is not None:
         lines.append(t("Last heard {time}.").format(time=_time(found.newest_at, locale)))
     return tuple(lines)

@@ -59,6 +59,7 @@ def index() -> Response:
     place, choice = None, []
     if regions is not None and address:
         place = place_at(address, regions, locale)
+        wanted = wanted if place is not None else address
     elif regions is not None and wanted.strip():
         choice = places_named(wanted, regions, load_places(regions.base_dir), locale)
         place = choice[0] if len(choice) == 1 else None

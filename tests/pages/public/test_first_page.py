@@ -148,6 +148,12 @@ def test_place_is_found_by_name_and_shows_what_concerns_it(client: Any, desk: De
     assert "No place of this name is known: Nowhere" in text(client, "/public?lang=en&q=Nowhere")
 
 
+def test_place_that_is_not_known_is_not_taken_for_quiet(client: Any, desk: Desk) -> None:
+    desk.issue()
+    page = text(client, "/public?lang=en&place=XX-1")
+    assert "No place of this name is known: XX-1" in page and "Red warning: Rainstorm" in page
+
+
 def test_point_is_compared_with_what_the_message_draws(client: Any, desk: Desk) -> None:
     desk.issue()
     assert "Red warning" in text(client, "/public?lang=en&place=113.6,34.7")
