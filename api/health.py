@@ -110,6 +110,11 @@ def read_status(connection: Connection, now: datetime) -> dict[str, Any]:
     deliveries = connection.execute(
         sa.select(tables.delivery.c.state, sa.func.count().label("number")).group_by(tables.delivery.c.state)
     ).all()
+    queue = tables.delivery.c
+    waits_since = connection.execute(
+        sa.select(sa.func.min(queue.created_at)).where(queue.state.in_(("pending", "leased")), queue.next_at <= now)
+    ).scalar()
+    dispatch = sa.select(tables.leader.c.heartbeat_at).where(tables.leader.c.name == "dispatch")
     notices = sa.select(sa.func.count()).select_from(tables.notice).where(tables.notice.c.closed_at.is_(None))
     return {
         "engine": None if engine is None else {"epoch": engine.epoch, "holder": engine.holder,
@@ -128,6 +133,8 @@ def read_status(connection: Connection, now: datetime) -> dict[str, Any]:
         ],
         "rules": [{"rule": row.rule, "evaluated_age_s": _age(row.evaluated_at, now)} for row in rules],
         "deliveries": {row.state: int(row.number) for row in deliveries},
+        "oldest_delivery_s": _age(waits_since, now),
+        "dispatch_age_s": _age(connection.execute(dispatch).scalar(), now),
         "open_notices": connection.execute(notices).scalar_one(),
     }  # fmt: skip
 
@@ -169,6 +176,12 @@ class StoreCollector:
         for state, count in status["deliveries"].items():
             _add(deliveries, state, float(count))
         yield from (data_age, success, failures, rules, deliveries)
+        for name, text, age in (
+            ("delivery_oldest_pending", "age of the oldest delivery that is due", status["oldest_delivery_s"]),
+            ("dispatch_heartbeat_age", "time since dispatch was heard", status["dispatch_age_s"]),
+        ):
+            if age is not None:
+                yield Gauge(f"tocsin_{name}_seconds", text, value=age)
         yield Gauge("tocsin_open_notices", "operator notices still open", value=status["open_notices"])
         if status["engine"] is not None:
             yield Gauge("tocsin_engine_epoch", "leadership epoch of the engine", value=status["engine"]["epoch"])
