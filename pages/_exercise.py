@@ -43,10 +43,12 @@ def mark_pages(server: Flask, context: Context, clock: ExerciseClock) -> None:
         if found is None:
             return response
         response.headers["X-Tocsin-Exercise"] = found.scenario
-        if response.mimetype == "text/html" and not response.direct_passthrough and not response.is_streamed:
+        if response.direct_passthrough or response.is_streamed:
+            return response
+        if response.mimetype == "text/html":
             locale = locale_of(context)
             response.set_data(marked(response.get_data(as_text=True), _strip(context, found, locale, view)))
-        elif request.path.startswith("/api/") and response.is_json and not response.is_streamed:
+        elif request.path.startswith("/api/") and response.is_json:
             response.set_data(marked_json(response.get_data(), found.scenario))
         return response
 
