@@ -22,10 +22,11 @@ from pages._levels import chip
 from pages._locale import locale_of
 from pages._times import local
 from pages.warn import service
+from pages.warn.deliveries import held_words
 from pages.warn.differences import listed, recheck_list
 from pages.warn.inbox import PATH, hazard_word
 from pages.warn.preview import finding_list
-from pages.warn.reach import Reach, count_words, reach_words, reached
+from pages.warn.reach import Reach, count_words, reach_list, reach_words, reached
 
 ACTIONS = {
     "new": "A new warning", "continue": "Go on with the warning in force", "extend": "Extend the warning in force",
@@ -127,7 +128,7 @@ def _draft(item: DeskWarning, person: Person, context: Context, t: Translate) ->
         html.H2(t("Decide")),
         *recheck_list(item, context, t),
         *against,
-        html.P(reach_words(whom, t), className="warn-reach"),
+        *reach_list(whom, t),
         *(
             [
                 html.Div(
@@ -155,7 +156,7 @@ def _submitted(
 ) -> list[Component]:  # fmt: skip
     against, stops = standing_against(item, context, t)
     whom = reached(item, context)
-    parts = [html.H2(t("Sign or reject")), html.P(reach_words(whom, t), className="warn-reach"),
+    parts = [html.H2(t("Sign or reject")), *reach_list(whom, t),
              *recheck_list(item, context, t), *listed(item, context, t, locale), *against]  # fmt: skip
     if item.author.casefold() == person.email.casefold():
         said = t("You have written this: somebody else signs it. If you change it, it is a draft again.")
@@ -269,7 +270,10 @@ def register(dash_app: Dash, context: Context) -> None:
     @needs("warn.view")
     def refresh(mark: Any, _again: Any) -> Any:
         locale = locale_of(context)
-        return panel(mark, current(), context, translator(locale), locale) if isinstance(mark, dict) else []
+        if not isinstance(mark, dict):
+            return []
+        t = translator(locale)
+        return [*held_words(context, t), *panel(mark, current(), context, t, locale)]
 
     @dash_app.callback(
         Output("warn-again", "data", allow_duplicate=True), Output("warn-decided", "children"),

@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 from sqlalchemy.engine import Connection
 
 from access.guard import needs
+from alerts.hold import holds
 from data.store.tables import delivery
 from data.text import Translate, translator
 from pages._context import Context
@@ -87,6 +88,20 @@ def left(connection: Connection, id: int, waiting: int, now: datetime) -> timede
     return pace * waiting
 
 
+def held_words(context: Context, t: Translate) -> list[Component]:
+    """Whether deliveries wait for a person to let them go."""
+    with context.store.read() as connection:
+        found = holds(connection)
+    return [
+        html.P(
+            ["⚠ ", t("Deliveries are held since {time} by {who}: {why}").format(
+                time=local(one.at, context.settings.zone), who=one.by, why=one.why)],
+            className="warn-failed",
+        )
+        for one in found
+    ]  # fmt: skip
+
+
 def panel(connection: Connection, item: Any, context: Context, t: Translate) -> list[Component]:
     """Progress, then each channel, then what failed."""
     now = context.clock()
@@ -94,16 +109,17 @@ def panel(connection: Connection, item: Any, context: Context, t: Translate) -> 
     if not lines:
         return [html.H2(t("Deliveries")), html.P(t("It stands in the public feeds. Nobody was written to."))]
     total, waiting = sum(line.total for line in lines), sum(line.waiting for line in lines)
+    sent = sum(line.counts.get("sent", 0) for line in lines)
     failed = sum(line.counts.get("failed", 0) + line.counts.get("expired", 0) for line in lines)
     eta = left(connection, item.id, waiting, now)
-    said = t("{done} of {total} done").format(done=f"{total - waiting:,}", total=f"{total:,}")
+    said = t("{sent} of {total} sent").format(sent=f"{sent:,}", total=f"{total:,}")
     if waiting:
         said += " · " + (t("about {span} left").format(span=span(eta, t)) if eta else t("not begun yet"))
     return [
         html.H2(t("Deliveries")),
         html.P(said, className="warn-progress-words"),
-        html.Progress(value=str(total - waiting), max=str(total), className="warn-progress"),
-        *([html.P(t("{n} failed").format(n=f"{failed:,}"), className="bad")] if failed else []),
+        html.Progress(value=str(sent), max=str(total), className="warn-progress"),
+        *([html.P(t("{n} failed").format(n=f"{failed:,}"), className="warn-failed")] if failed else []),
         _table(lines, context, t),
         *_failures(connection, item.id, context, t),
         *_heard(connection, item.id, context, t),

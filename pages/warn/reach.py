@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dash import html
+from dash.development.base_component import Component
+
 from alerts.cap.model import Alert
+from alerts.channels.allowed import allowed
 from alerts.desk.desk import reach
 from alerts.desk.issued import Issued
 from alerts.desk.read import DeskWarning
 from alerts.recipients import read_groups, readers_of, subscribers
 from alerts.vouch import PUBLIC
 from data.actor import codes_above
+from data.store.exercise import scenario_of
 from data.text import Translate
 from pages._context import Context
 from pages.warn.deliveries import CHANNELS
@@ -25,9 +30,10 @@ NOTHING_SAID = Alert(  # groups look at what a message is about, never at its wo
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """How many addresses of each channel."""
+    """How many addresses of each channel, and how many of them of a channel that is not switched on here."""
 
     channels: Mapping[str, int]
+    closed: Mapping[str, int]
 
     @property
     def recipients(self) -> int:
@@ -52,7 +58,19 @@ def reached(item: DeskWarning, context: Context) -> Reach:
         readers = readers_of(connection, groups)
         if item.status == "Actual":
             readers += subscribers(connection, issued, above, PUBLIC)
-    return Reach(channels=Counter(channel for channel, _ in {(one.channel, one.address) for one in readers}))
+    channels = Counter(channel for channel, _ in {(one.channel, one.address) for one in readers})
+    there = switched_on(context)
+    return Reach(channels=channels, closed={name: count for name, count in channels.items() if name not in there})
+
+
+def switched_on(context: Context) -> frozenset[str]:
+    """The channels that this home may use."""
+    ways = allowed(context.settings, bool(scenario_of(context.clock))).ways
+    known = {
+        "webhook": True, "email": ways.email, "mqtt": ways.mqtt, "webpush": ways.webpush, "cap_push": ways.hubs,
+        "folder": ways.folder, "service": ways.services,
+    }  # fmt: skip
+    return frozenset(name for name, way in known.items() if way)
 
 
 def count_words(whom: Reach, t: Translate) -> str:
@@ -61,6 +79,18 @@ def count_words(whom: Reach, t: Translate) -> str:
     said = t("1 channel") if channels == 1 else t("{n} channels").format(n=channels)
     to = t("1 recipient") if people == 1 else t("{n} recipients").format(n=f"{people:,}")
     return t(", ").join((said, to))
+
+
+def reach_list(whom: Reach, t: Translate) -> list[Component]:
+    """Whom it reaches, and whom it cannot."""
+    said = [html.P(reach_words(whom, t), className="warn-reach")]
+    if whom.closed:
+        names = t(", ").join(
+            f"{t(CHANNELS.get(name, name))} {count:,}" for name, count in sorted(whom.closed.items())
+        )
+        words = t("Not switched on here, so these hear nothing: {names}").format(names=names)
+        said.append(html.P(["⚠ ", words], className="bad"))
+    return said
 
 
 def reach_words(whom: Reach, t: Translate) -> str:

@@ -28,7 +28,7 @@ from pages.warn.content import put, read_time, toggled, without
 from pages.warn.edits import changed, with_file
 from pages.warn.inbox import build, hazard_word, read_picture, signature
 from pages.warn.page import chosen
-from pages.warn.reach import reached
+from pages.warn.reach import reach_list, reached
 from tests import desk_scene
 from tests.alerts.conftest import base_dir as base_dir
 from tests.pages.test_shell import text_of as words_of
@@ -365,7 +365,9 @@ def test_inbox_ranks_ages_and_groups(context: Context, draft: DeskWarning) -> No
 def test_groups_that_hear_are_those_of_the_status(context: Context, draft: DeskWarning) -> None:
     desk_scene.group(context.store, "Duty", [("email", "a@example.org"), ("mqtt", "topic")])
     desk_scene.group(context.store, "Drill", [("email", "b@example.org")], statuses=["Exercise"])
-    assert reached(draft, context).channels == {"email": 1, "mqtt": 1}
+    whom = reached(draft, context)
+    assert whom.channels == {"email": 1, "mqtt": 1}
+    assert "Not switched on here, so these hear nothing: E-mail 1, MQTT 1" in words_of(reach_list(whom, T))
     drill = saved(context, draft, typed("status", "Exercise"))
     assert reached(drill, context).channels == {"email": 1}
 
