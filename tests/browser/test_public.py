@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -162,6 +163,35 @@ def test_device_is_told_where_its_person_wants_it(public: Public, opened: Any) -
     with public.store.read() as connection:
         assert connection.execute(sa.select(push_subscription)).all() == []
     assert complaints == []
+
+
+def test_message_to_a_device_is_shown_and_says_when_it_came_too_late(public: Public, opened: Any) -> None:
+    page, _ = opened()
+    page.context.grant_permissions(["notifications"], origin=public.running.url)
+    session, ids = page.context.new_cdp_session(page), list[str]()
+    session.on("ServiceWorker.workerRegistrationUpdated", lambda told: ids.extend(
+        one["registrationId"] for one in told["registrations"] if one["scopeURL"].startswith(public.running.url)
+    ))  # fmt: skip
+    session.send("ServiceWorker.enable")
+    page.goto(public.url("/public"))
+    until(page, "navigator.serviceWorker.ready.then(found => found.active.state === 'activated')")
+    end = datetime.now(UTC)
+    for tag, expires in (("now", end + timedelta(hours=1)), ("late", end - timedelta(hours=1))):
+        told = {
+            "title": "Red warning: Rainstorm", "body": "Zhengzhou", "lang": "en", "tag": tag,
+            "identifier": "tocsin.3", "expires_at": expires.isoformat(),
+        }  # fmt: skip
+        data = {"origin": public.running.url, "registrationId": ids[-1], "data": json.dumps(told)}
+        session.send("ServiceWorker.deliverPushMessage", data)
+    shown = until(
+        page,
+        """navigator.serviceWorker.ready.then(one => one.getNotifications()).then(
+        (all) => all.length === 2 && all.map(one => [one.tag, one.title, one.body, one.data.address]))""",
+    )
+    assert sorted(shown) == [
+        ["late", "Red warning: Rainstorm", "Expired · Zhengzhou", "/public/w/tocsin.3"],
+        ["now", "Red warning: Rainstorm", "Zhengzhou", "/public/w/tocsin.3"],
+    ]
 
 
 def test_page_is_an_app_that_can_be_installed(public: Public, opened: Any) -> None:
