@@ -40,8 +40,8 @@ def issued(connection: sa.Connection) -> int:
     assert made is not None
     connection.execute(
         approval.insert().values(
-            id=1, warning_id=made[0], edition=1, content_sha256="c", body_sha256="b", author="a", approver="b", at=NOW,
-            method="totp", proved_at=NOW, record={},
+            id=1, warning_id=made[0], edition=1, content_sha256="c", body_sha256="b", author="a", approver="b",
+            at=NOW, method="totp", proved_at=NOW, record={},
         )
     )  # fmt: skip
     connection.execute(outgoing.insert().values(sha256="x", form="cap", body=b"x", created_at=NOW))
