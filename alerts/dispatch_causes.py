@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from alerts.channels.webpush import GONE
 from alerts.hold import holds, waits
+from alerts.recipients import shown_address
 from alerts.vouch import TAMPERED, UNAPPROVED
 from data.clock import iso
 from data.store.engine import Store
@@ -61,7 +62,9 @@ def _undelivered(connection: Connection, now: datetime) -> Causes:
         found = channels.setdefault(row.channel, {"failed": 0, "expired": 0, "examples": []})
         found[row.state] += 1
         if len(found["examples"]) < SHOWN:
-            found["examples"].append({"recipient": row.recipient, "reason": row.error, "warning": row.warning_id})
+            found["examples"].append(
+                {"recipient": shown_address(row.recipient), "reason": row.error, "warning": row.warning_id}
+            )
     return {"deliveries": {"what": "deliveries that did not arrive", "channels": channels}} if channels else {}
 
 

@@ -86,6 +86,11 @@ def concerned(own: Collection[str], warned: Sequence[str], above: Above) -> bool
     return any(reached.intersection(above(code)) for code in own)
 
 
+def shown_address(address: str) -> str:
+    """A recipient as it may be shown: of a web address its host alone, because the rest may be a token."""
+    return "/".join(address.split("/", 3)[:3]) if address.startswith(("http://", "https://")) else address
+
+
 def read_groups(connection: Connection) -> list[Group]:
     """All groups by name."""
     return [_group(row) for row in connection.execute(sa.select(recipient_group).order_by(recipient_group.c.name))]

@@ -6,6 +6,7 @@ One call a row: then each has a result and a key of its own. Apprise's own repea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import quote
@@ -46,6 +47,14 @@ class ServiceChannel:
         link = f"\n{message.acknowledge}" if message.acknowledge and message.form != "notice" else ""
         result = sender.notify(body=message.body.decode() + link, timeout=self.spec.timeout_s)
         if not result:
-            reason = next((entry.message for entry in result.logs() if entry.message), "not accepted")
-            raise DeliveryError(self.spec.key, f"{name}: {str(reason)[:200]}", retry=True)
+            reason = next(
+                (text for entry in result.logs() if (text := _safe(str(entry.message), address))), "not accepted"
+            )
+            raise DeliveryError(self.spec.key, f"{name}: {reason}", retry=True)
         return f"{name}: accepted in {result.elapsed:.1f} s"
+
+
+def _safe(text: str, address: str) -> str:
+    """What the library says, unless it names a part of the address: those may be tokens."""
+    parts = [part for part in re.split(r"[^A-Za-z0-9_-]+", address) if len(part) >= 6]
+    return "" if any(part in text for part in parts) else text[:200]

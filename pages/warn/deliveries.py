@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from access.guard import needs
 from alerts.hold import holds
+from alerts.recipients import shown_address
 from data.store.tables import delivery
 from data.text import Translate, translator
 from pages._context import Context
@@ -153,7 +154,7 @@ def _failures(connection: Connection, id: int, context: Context, t: Translate) -
     if not rows:
         return []
     items = [
-        html.Li([html.B(row.recipient), " · ", t(STATES.get(row.state, row.state)), " · ",
+        html.Li([html.B(shown_address(row.recipient)), " · ", t(STATES.get(row.state, row.state)), " · ",
                  t("{n} attempts").format(n=row.attempts), " · ", row.error])
         for row in rows
     ]  # fmt: skip
@@ -169,7 +170,7 @@ def _heard(connection: Connection, id: int, context: Context, t: Translate) -> l
     ).all()  # fmt: skip
     items = [
         html.Li(
-            [row.recipient, " · ", local(row.sent_at, zone, seconds=True),
+            [shown_address(row.recipient), " · ", local(row.sent_at, zone, seconds=True),
              html.Code(f" {row.receipt}") if row.receipt else "",
              html.B(" ✓ " + t("heard {when}").format(when=local(row.acknowledged_at, zone, seconds=True)))
              if row.acknowledged_at else ""]

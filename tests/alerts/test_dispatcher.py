@@ -244,6 +244,15 @@ def test_i5_tampering_is_a_cause_of_its_own(store: Store, now: datetime) -> None
     assert causes["tampered"]["warnings"] == [1] and "deliveries" not in causes
 
 
+def test_asvs_13_3_1_notice_names_the_host_of_a_webhook_and_not_its_token(store: Store, now: datetime) -> None:
+    with store.write() as connection:
+        add_group(connection, "all", ("webhook", "https://hook.example/services/T0KEN?key=s3cret"))
+        issue(connection, 1, now=now)
+    work(store, {"webhook": Recorder("webhook", ["HTTP 404"])}, "w", now=now)
+    told = str(dispatch_causes(store, now=now))
+    assert "https://hook.example" in told and "T0KEN" not in told and "s3cret" not in told
+
+
 def test_link_that_acknowledges_is_the_same_for_the_same_key_and_tells_nothing_of_it() -> None:
     links = Links(secret=b"s" * 40, base="https://office.example/")
     assert links.of("k1") == links.of("k1") != links.of("k2")

@@ -67,6 +67,10 @@ def test_service_that_says_no_is_tried_again_by_the_ledger_alone(tmp_path: Path,
         with pytest.raises(DeliveryError) as refused:
             ServiceChannel({"chat": f"json://{collector.host}/?retry=3"}).send(message("chat", b"x", "chat"), now=now)
         assert refused.value.retry and len(collector.received) == 1
+        with pytest.raises(DeliveryError) as told:
+            tokens = ServiceChannel({"chat": f"json://secretuser:secretword@{collector.host}/secrettoken"})
+            tokens.send(message("chat", b"x", "chat"), now=now)
+        assert "secret" not in str(told.value)
     finally:
         collector.close()
 
