@@ -7,10 +7,10 @@ from pathlib import Path
 from flask import Blueprint, Response, redirect, request, send_from_directory, session
 from werkzeug.wrappers import Response as AnyResponse
 
-from access import accounts, audit, first_run, invitations, oidc, passwords, second_step, session_rows, sessions
+from access import accounts, audit, first_run, invitations, passwords, second_step, session_rows, sessions
 from access.answers import TOO_OLD, deny, form_page, later, safe_next
 from access.labels import needs
-from access.people import access, current
+from access.people import access, current, provider_name
 from access.proofs import prove_password
 from access.sessions import matches_csrf
 from data.actor import Reauthentication
@@ -207,7 +207,7 @@ def _account_page(status: int, *faults: str, done: str = "") -> Response:
 def _login_form(status: int, *faults: str) -> Response:
     with access().store.read() as connection:
         anybody = accounts.exists_any(connection)
-    return form_page("login.html", status, *faults, anybody=anybody, provider=oidc.provider_name())
+    return form_page("login.html", status, *faults, anybody=anybody, provider=provider_name())
 
 
 def _link_is_void() -> Response:

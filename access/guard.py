@@ -15,11 +15,12 @@ from typing import Any
 from flask import Flask, Response, abort, g, request, session
 from werkzeug.wrappers import Response as AnyResponse
 
-from access import audit, factor_forms, forms, headers, reauth, second_step, sessions
+from access import audit, factor_forms, forms, headers, oidc_forms, reauth, second_step, sessions
 from access.answers import ask_to_sign_in, deny
 from access.keys import read_keys
 from access.labels import action_of_callback, action_of_rule, needs
 from access.matrix import CALLBACK_RULE, PUBLIC_RULES, TOKEN_RULES
+from access.oidc import read_provider
 from access.people import EXTENSION, Access, Person, access, current
 from data.clock import Clock, utc_now
 from data.errors import ConfigError
@@ -53,9 +54,9 @@ def install_guard(server: Flask, dash_app: Any, store: Store, settings: Settings
     _check_dash(dash_app, settings)
     keys = read_keys(settings.home)
     exercise = isinstance(clock_of(store), ExerciseClock)
-    server.extensions[EXTENSION] = Access(store, settings, clock, keys, exercise)
+    server.extensions[EXTENSION] = Access(store, settings, clock, keys, exercise, read_provider(settings))
     sessions.configure(server, settings, keys)
-    for pages in (forms, second_step, factor_forms, reauth):
+    for pages in (forms, second_step, factor_forms, reauth, oidc_forms):
         server.register_blueprint(pages.blueprint)
     hashes = headers.script_hashes(dash_app)
 

@@ -68,6 +68,7 @@ PUBLIC_RULES = frozenset(
     {
         "/login", "/login.css", "/access.js", "/login/second", "/login/second/options.json",
         "/login/second/key.json", "/first-run/<token>", "/invitation/<token>", "/ack/<token>", "/healthz", "/readyz",
+        "/oidc/start", "/oidc/callback",
     }
 ) | PUBLIC_FACE  # fmt: skip
 

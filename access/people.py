@@ -10,6 +10,7 @@ from flask import current_app, g, session
 
 from access.keys import Keys
 from access.matrix import TWICE_PROVED, may
+from access.oidc import Provider
 from data.actor import Actor, Reauthentication
 from data.clock import Clock
 from data.settings import Settings
@@ -88,6 +89,7 @@ class Access:
     clock: Clock
     keys: Keys
     exercise: bool = False  # nothing real is signed there, so no role sleeps for want of a second factor
+    provider: Provider | None = None
     denials: dict[tuple[int, str, str], float] = field(default_factory=dict)  # when each was last written down
 
 
@@ -99,6 +101,12 @@ def access() -> Access:
 def current() -> Person:
     """Whoever makes the present request, as the guard found out at its beginning; nobody without a session."""
     return cast(Person, g.get("person", NOBODY))
+
+
+def provider_name() -> str:
+    """What the office calls its provider of identities; empty where there is none."""
+    provider = access().provider
+    return provider.name if provider is not None else ""
 
 
 def csrf_token() -> str:

@@ -13,10 +13,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from access import accounts, factors, oidc, proofs, security_keys, sessions
+from access import accounts, factors, proofs, security_keys, sessions
 from access.answers import UNTIL_LATER, form_page, later, page_values, safe_next
 from access.labels import needs
-from access.people import Account, access, current
+from access.people import Account, access, current, provider_name
 from data.actor import PROOF_HOLDS, Reauthentication
 from data.clock import iso
 
@@ -55,7 +55,7 @@ def reauth_options() -> AnyResponse:
     account, kinds = _me()
     options = security_keys.ask_to_use(account, access().clock())
     ways = {"password": account.password is not None, "totp": "totp" in kinds, "key": options}
-    return jsonify(ways | {"oidc": account.password is None and oidc.provider_name() != ""})
+    return jsonify(ways | {"oidc": account.password is None and provider_name() != ""})
 
 
 @blueprint.post("/reauth.json")
@@ -115,7 +115,7 @@ def _page(status: int, *faults: str) -> Response:
     account, kinds = _me()
     return form_page(
         "reauth.html", status, *faults, kinds=kinds, has_password=account.password is not None,
-        provider=oidc.provider_name(),
+        provider=provider_name(),
     )  # fmt: skip
 
 

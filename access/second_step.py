@@ -22,8 +22,8 @@ WRONG = "This code is not right, or was used already."
 blueprint = Blueprint("second_step", __name__)
 
 
-def go_on(account: Account, now: datetime, target: str) -> AnyResponse:
-    """After a right password: to the second step where there is one, to setting one up where a role needs it."""
+def go_on(account: Account, now: datetime, target: str, proved: Reauthentication | None = None) -> AnyResponse:
+    """After a first proof: to the second step where there is one, to setting one up where a role needs it."""
     parts = access()
     with parts.store.write() as connection:
         has_factors = bool(factors.of(connection, account.id))
@@ -35,7 +35,7 @@ def go_on(account: Account, now: datetime, target: str) -> AnyResponse:
             pending=[account.id, now.isoformat(), _mark(account)], csrf=secrets.token_urlsafe(32)
         )  # fmt: skip
         return redirect(f"/login/second?next={quote(target, safe='/')}", 303)
-    sessions.begin(account, Reauthentication(now, "password", False), second_factor=False)
+    sessions.begin(account, proved or Reauthentication(now, "password", False), second_factor=False)
     if account.must_prove_twice and not parts.exercise:
         return redirect(f"/account/factors?next={quote(target, safe='/')}", 303)
     return redirect(target, 303)

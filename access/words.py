@@ -60,6 +60,13 @@ CHINESE = {
     "Use a security key": "使用安全密钥",
     "The security key was not accepted.": "安全密钥未被接受。",
     "Code of your authenticator program": "身份验证器中的验证码",
+    "The sign-in through the provider did not work. Please try again, or use your password.":
+        "通过身份提供方登录未成功。请重试，或使用密码登录。",
+    "The provider gives this person no role here. Ask the administrator.":
+        "身份提供方未授予您在此系统中的角色，请联系管理员。",
+    "There is an account with a password for this address. Sign in with the password.":
+        "此邮箱已有使用密码的账户，请用密码登录。",
+    "No provider of identities is set up here.": "此处未设置身份提供方。",
     "Recovery code": "恢复代码",
     "Without your telephone: type one of your recovery codes.": "手机不在身边时：输入一个恢复代码。",
     "Each recovery code opens once.": "每个恢复代码只能使用一次。",

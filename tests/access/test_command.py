@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from access import accounts, audit
+from access import accounts, audit, totp
 from access.audit_command import verify_main
 from access.command import add_arguments, main
 from access.matrix import ACTIONS, ROLES, may
+from data.clock import utc_now
 from data.errors import ConfigError
 from data.settings import Settings
 from data.store.engine import Store
@@ -132,3 +133,31 @@ def test_matrix_action_is_somebodys_and_known_roles_only(action: str) -> None:
 def test_matrix_unknown_action_is_nobodys() -> None:
     assert not may(frozenset(ROLES), "everything")
     assert not may(frozenset({"root"}), "watch.view")
+
+
+def test_user_scope_invite_totp_and_reset(
+    web: Web, typed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    store, settings = web.store, web.settings
+    assert _run(store, settings, "invite", NEW, "approver", "--json") == 0
+    address = json.loads(capsys.readouterr().out)["address"]
+    assert web.anonymous().get(address.partition("8050")[2]).status_code == 200
+    with pytest.raises(ConfigError, match="user role"):
+        _run(store, settings, "invite", NEW, "admin")
+    assert _run(store, settings, "scope", NEW, "--region", "CN-110000", "--hazard", "flood", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["regions"], row["hazards"]) == (["CN-110000"], ["flood"])
+    assert _run(store, settings, "totp", NEW, "--json") == 0
+    made = json.loads(capsys.readouterr().out)
+    assert len(made["recovery_codes"]) == 10 and made["secret"] in made["address"]
+    typed(PASSWORD)
+    assert _run(store, settings, "password", NEW, "--password-stdin") == 0
+    browser = web.anonymous()
+    assert browser.sign_in(NEW).headers["Location"].startswith("/login/second")
+    code = totp.code_at(made["secret"], totp.step_of(utc_now()))
+    web.clock.now = utc_now()
+    browser.sign_in(NEW)
+    form = {"csrf_token": browser.field("/login/second"), "code": code}
+    assert browser.post("/login/second", data=form).status_code == 303
+    assert _run(store, settings, "reset-factors", NEW) == 0
+    assert browser.get("/_dash-layout").status_code == 401
