@@ -23,7 +23,7 @@ from alerts.vouch import Vouched, read_vouched, refusal
 from data.errors import DeliveryError
 from data.model import Level
 from data.store.engine import Store
-from data.store.tables import UtcTime, delivery, delivery_attempt, outgoing, warning
+from data.store.tables import UtcTime, delivery, delivery_attempt, outgoing, recipient, warning
 
 LEASE = timedelta(seconds=60)
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 300.0
@@ -206,6 +206,21 @@ def finish(store: Store, worker: str, outcomes: Sequence[Outcome]) -> None:
     with store.write() as connection:
         connection.execute(change, [_change(outcome, worker) for outcome in outcomes])
         connection.execute(delivery_attempt.insert(), [_attempt_row(outcome) for outcome in outcomes])
+        _mark_readers(connection, outcomes)
+
+
+def _mark_readers(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Note at a recipient that its address fails for good, until something arrives there again."""
+    column = recipient.c
+    marked = sa.select(column.channel, column.address).where(column.failed_at.is_not(None))
+    failing = {(row.channel, row.address) for row in connection.execute(marked)}
+    for outcome in outcomes:
+        channel, address = outcome.task.channel, outcome.task.message.recipient
+        this = sa.and_(column.channel == channel, column.address == address)
+        if outcome.state == "failed" and not outcome.task.refused:
+            connection.execute(recipient.update().where(this).values(failed_at=outcome.at, reason=outcome.error))
+        elif outcome.state == "sent" and (channel, address) in failing:
+            connection.execute(recipient.update().where(this).values(failed_at=None, reason=""))
 
 
 def work(

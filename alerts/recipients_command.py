@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from alerts.hold import resume
 from alerts.recipients import read_groups
 from alerts.recipients_file import Taken, take_groups, take_recipients
+from data.clock import iso
 from data.errors import ConfigError
 from data.regions import RegionIndex
 from data.store.engine import Store
@@ -29,7 +30,7 @@ def add_arguments(actions: Any) -> None:
     taking = actions.add_parser("import", help="take over a CSV list; what is wrong is named by line")
     taking.add_argument("file", type=Path)
     taking.add_argument("--groups", action="store_true", help="a list of groups, not of recipients")
-    listed = actions.add_parser("list", help="groups, and how many addresses by channel")
+    listed = actions.add_parser("list", help="groups, how many addresses by channel, and those that fail")
     for one in (taking, listed):
         one.add_argument("--json", action="store_true")
 
@@ -50,6 +51,8 @@ def recipients_main(
         for row in found:
             if not options.json:
                 print(f"{row['name']}: {', '.join(f'{n} {key}' for key, n in row['channels'].items()) or 'nobody'}")
+                for one in row["failing"]:
+                    print(f"  fails since {one['since']}: {one['channel']} {one['address']}: {one['reason']}")
         if options.json:
             print(json.dumps(found, ensure_ascii=False, indent=1))
         return 0
@@ -83,11 +86,18 @@ def listing(store: Store) -> list[dict[str, Any]]:
         groups = read_groups(connection)
         query = sa.select(recipient.c.group_id, recipient.c.channel, number).where(recipient.c.active)
         counts = connection.execute(query.group_by(recipient.c.group_id, recipient.c.channel)).all()
+        wrong = connection.execute(
+            sa.select(recipient).where(recipient.c.active, recipient.c.failed_at.is_not(None))
+        ).all()
     return [
         {
             "name": group.name, "statuses": group.statuses, "regions": group.regions, "hazards": group.hazards,
             "least_level": group.least_level.key, "escalate_to": group.escalate_to, "enabled": group.enabled,
             "channels": {row.channel: row.number for row in counts if row.group_id == group.id},
+            "failing": [
+                {"channel": row.channel, "address": row.address, "since": iso(row.failed_at), "reason": row.reason}
+                for row in wrong if row.group_id == group.id
+            ],
         }
         for group in groups
     ]  # fmt: skip

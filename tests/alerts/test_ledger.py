@@ -14,7 +14,7 @@ from alerts.vouch import TAMPERED, UNAPPROVED
 from data.errors import ConfigError
 from data.model import Level
 from data.store.engine import Store
-from data.store.tables import delivery, delivery_attempt, outgoing, warning
+from data.store.tables import delivery, delivery_attempt, outgoing, recipient, warning
 from tests.alerts.sending import Recorder, add_group, issue, rows, subscribe
 
 SECOND = timedelta(seconds=1)
@@ -74,6 +74,17 @@ def test_i1_final_failure_ends_at_once_with_its_reason(store: Store, now: dateti
         ("failed", "email: 550 no such user"),
         ("sent", ""),
     ]
+
+
+def test_address_that_fails_for_good_is_marked_until_something_arrives_there(store: Store, now: datetime) -> None:
+    prepared(store, ("email", "gone@example.org"), ("email", "there@example.org"))
+    mail = Recorder("email", ["550 no such user"])
+    for number, marked in ((1, ["email: 550 no such user", ""]), (2, ["", ""])):
+        with store.write() as connection:
+            issue(connection, number, now=now)
+        work(store, {"email": mail}, "w", now=now)
+        assert [row.reason for row in rows(store, recipient)] == marked
+        assert [row.failed_at for row in rows(store, recipient)] == [now if reason else None for reason in marked]
 
 
 def test_i1_lease_of_a_dead_worker_is_taken_over_and_its_late_answer_changes_nothing(
