@@ -11,6 +11,7 @@ from alerts.published import Published, Standing
 from data.cap_words import UNSEEN
 from data.text import Translate
 
+SIGN = "\ufffd"  # where a character was
 SHAPES = {
     "red": "M7 1h10l6 6v10l-6 6H7l-6-6V7z",
     "orange": "M12 0l12 12-12 12L0 12z",
@@ -64,13 +65,20 @@ def word_of(standing: Standing, t: Translate) -> str:
 
 def seen(alert: Alert) -> Alert:
     """The message with a sign in the place of each character that would change what people see."""
-    return replace(alert, info=tuple(_seen(info) for info in alert.info))
+    return alert if all(_plain(info) for info in alert.info) else replace(alert, info=tuple(map(_seen, alert.info)))
+
+
+def _plain(info: Info) -> bool:
+    """Whether there is nothing to replace, as nearly always."""
+    return not any(UNSEEN.search(text) for text in (*_texts(info).values(), *(one.description for one in info.area)))
 
 
 def _seen(info: Info) -> Info:
-    texts = {
-        one.name: UNSEEN.sub("\ufffd", value) for one in fields(info)
-        if isinstance(value := getattr(info, one.name), str)
-    }  # fmt: skip
-    areas = tuple(replace(area, description=UNSEEN.sub("\ufffd", area.description)) for area in info.area)
+    texts = {name: UNSEEN.sub(SIGN, text) for name, text in _texts(info).items()}
+    areas = tuple(replace(area, description=UNSEEN.sub(SIGN, area.description)) for area in info.area)
     return replace(info, area=areas, **texts)  # type: ignore[arg-type]
+
+
+def _texts(info: Info) -> dict[str, str]:
+    values = ((one.name, getattr(info, one.name)) for one in fields(info))
+    return {name: value for name, value in values if isinstance(value, str)}
