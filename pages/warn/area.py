@@ -224,7 +224,15 @@ def _of_proposal(number: int, context: Context, t: Translate, locale: str) -> An
     codes = [] if found is None else list(found.regions)
     rids = [rid for code in codes if (rid := context.regions.by_code(code)) is not None]
     shape = footprint_of_regions(context.settings.base_dir, rids) if rids else None
-    names = [html.Li(name_of(rid, context.regions, locale)) for rid in rids[:REGIONS_SHOWN]]
+    names = [
+        html.Li(
+            html.Button(
+                name_of(rid, context.regions, locale), className="back", n_clicks=0, title=t("Why"),
+                id={"type": "warn-why-of", "code": str(context.regions.code[rid])},
+            )
+        )
+        for rid in rids[:REGIONS_SHOWN]
+    ]  # fmt: skip
     if len(codes) > len(names):
         names.append(html.Li(t("{n} more").format(n=len(codes) - len(names)), className="dim"))
     listed = [html.P(t("Regions: {n}").format(n=len(codes))), html.Ul(names, className="warn-names")]

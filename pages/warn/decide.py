@@ -21,7 +21,7 @@ from pages._context import Context
 from pages._levels import chip
 from pages._locale import locale_of
 from pages._times import local
-from pages.warn import service
+from pages.warn import made, service
 from pages.warn.deliveries import held_words
 from pages.warn.differences import listed, recheck_list
 from pages.warn.inbox import PATH, hazard_word
@@ -195,6 +195,7 @@ def _sign_words(item: DeskWarning, whom: Reach, t: Translate) -> str:
 def _issued(item: DeskWarning, person: Person, context: Context, t: Translate) -> list[Component]:
     signed = service.approval_words(context, item, t)
     parts: list[Component] = [html.P(signed, className="dim")] if signed else []
+    parts += made.links(item, person, context, t)
     if not item.in_force(context.clock()) or not person.may("warn.draft"):
         return parts
     acts = [

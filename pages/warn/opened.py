@@ -190,14 +190,14 @@ def _proposed(found: Shown, person: Person, context: Context, t: Translate, loca
         html.Div([chip(Level(row.level), t), html.H2(named(row, found.titles, t, locale))], className="warn-title"),
         html.P(said), *over,
     ]  # fmt: skip
-    return Parts(head=top, form=why_of(row, context, t, locale))
+    return Parts(head=top, form=why_of(next(iter(row.regions), ""), context, t, locale))
 
 
-def why_of(row: Any, context: Context, t: Translate, locale: str) -> list[Component]:
-    """Why the rule proposes it: the readings and thresholds in the first region."""
-    if not row.regions or context.regions.by_code(row.regions[0]) is None:
+def why_of(code: str, context: Context, t: Translate, locale: str) -> list[Component]:
+    """Why a region has its level: the readings and thresholds behind it."""
+    if context.regions.by_code(code) is None:
         return [html.P(t("The regions of this proposal are not in the base data."), className="bad")]
     now, settings = context.clock(), context.settings
-    why = explain(context.store, settings.base_dir, row.regions[0], now, home=settings.home)
+    why = explain(context.store, settings.base_dir, code, now, home=settings.home)
     told = _why.region(why, context, t, locale, now)[1:]  # without the way back
     return [html.Section([html.H2(t("Why")), *told], className="why warn-why", id="warn-why")]

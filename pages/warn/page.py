@@ -24,7 +24,7 @@ from pages._map import TO_INBOX, connect_map, map_view
 from pages.warn import area, area_edits, decide, deliveries, edits, preview, service
 from pages.warn.inbox import PATH as PATH
 from pages.warn.inbox import build, read_picture, signature
-from pages.warn.opened import Shown, head, shown, view
+from pages.warn.opened import Shown, head, shown, view, why_of
 
 TITLE, ACTION = "Desk", "warn.view"
 MAP = "warn-map"
@@ -212,3 +212,15 @@ def _register_open(dash_app: Dash, context: Context) -> None:
             return no_update, no_update
         found = shown(context, chosen(search))
         return head(found, current(), context, translator(locale), locale), found.status
+
+    @dash_app.callback(
+        Output("warn-form", "children", allow_duplicate=True),
+        Input({"type": "warn-why-of", "code": ALL}, "n_clicks"), prevent_initial_call=True,
+    )  # fmt: skip
+    @needs("warn.view")
+    def why(_clicks: Any) -> Any:
+        """Why another region of a proposal has its level."""
+        which, locale = ctx.triggered_id, locale_of(context)
+        if not isinstance(which, dict) or len(ctx.triggered) != 1 or not ctx.triggered[0]["value"]:
+            return no_update
+        return why_of(str(which["code"]), context, translator(locale), locale)

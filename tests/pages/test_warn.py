@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from pages.warn import page as page_module
 from pages.warn.content import put, read_time, toggled, without
 from pages.warn.edits import changed, with_file
 from pages.warn.inbox import build, hazard_word, read_picture, signature
+from pages.warn.made import links
 from pages.warn.page import chosen
 from pages.warn.reach import reach_list, reached
 from tests import desk_scene
@@ -417,3 +419,19 @@ def test_every_word_of_the_desk_is_there_in_chinese() -> None:
 def test_hazards_have_the_words_of_warnings() -> None:
     assert (hazard_word("rainstorm", "en"), hazard_word("rainstorm", "zh")) == ("Rainstorm", "暴雨")
     assert hazard_word("no_such_thing", "en") == "no such thing"
+
+
+def test_an_issued_message_leads_to_what_was_made_of_it(context: Context, draft: DeskWarning) -> None:
+    item = replace(draft, identifier="test.1", signed_sha256="a" * 64)
+    told = links(item, ANNA, context, T)
+    assert "are being made" in words_of(told)
+    hrefs = [part.children.href for part in told[1].children if hasattr(part.children, "href")]
+    assert hrefs == ["/public/w/test.1", "/public/cap/test.1.xml", f"/api/warnings/{item.id}/evidence.zip"]
+    drill = links(replace(item, status="Exercise"), ANNA, context, T)
+    assert "Public page" not in words_of(drill)
+
+
+def test_why_of_any_region_of_a_proposal(context: Context, draft: DeskWarning, be: Act) -> None:
+    code = draft.content.regions[0]
+    assert code in words_of(opened.why_of(code, context, T, "en"))
+    assert "are not in the base data" in words_of(opened.why_of("XX", context, T, "en"))
