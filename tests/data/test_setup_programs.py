@@ -24,8 +24,18 @@ def test_missing_programs_are_named_with_the_command(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(programs, "mosquitto", lambda: None)
     monkeypatch.setattr(programs, "voice", lambda: Path("/usr/bin/espeak-ng"))
     monkeypatch.setattr(programs, "_may_install", lambda: False)
-    with pytest.raises(ConfigError, match="sudo apt-get install chromium postgresql mosquitto"):
+    with pytest.raises(ConfigError, match="sudo apt-get install chromium postgresql`"):
         programs.provide_for_tests(print)
+
+
+def test_broker_that_cannot_be_installed_is_said_and_no_hindrance(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    for name in ("chromium", "postgres_programs", "voice"):
+        monkeypatch.setattr(programs, name, lambda: Path("/there"))
+    monkeypatch.setattr(programs, "mosquitto", lambda: None)
+    monkeypatch.setattr(programs, "_may_install", lambda: False)
+    programs.provide_for_tests(said.append)
+    assert "skipped" in said[0] and "no broker" in said[1]
 
 
 def test_named_browser_that_is_not_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
