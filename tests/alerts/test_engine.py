@@ -26,6 +26,7 @@ from alerts.engine import (
 from alerts.freeze import state_from_bytes, state_to_bytes
 from alerts.rule import Condition, Rule
 from data.errors import RuleError
+from tests.conftest import tries
 
 START = 1_000_000.0
 MINUTE = 60.0
@@ -389,7 +390,7 @@ def rule_levels(draw: st.DrawFn) -> dict[str, Any]:
     return levels
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(400, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     levels=rule_levels(),
     readings=st.lists(

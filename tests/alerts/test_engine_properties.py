@@ -21,12 +21,15 @@ from alerts.engine import Compiled, Inputs, Phase, State, compile_rule, new_stat
 from alerts.rule import Rule, RuleInput
 from alerts.station_inputs import Network, station_numbers
 from layers.stations import Readings
+from tests.conftest import tries
 
 START = 1_000_000.0
 MINUTE = 60.0
 MAX_AGE = 600.0
 FIRES = (Phase.FIRING, Phase.RECOVERING)
-PROPERTY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PROPERTY = settings(
+    max_examples=tries(300, 80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 LADDER = {
     "yellow": {"input": "x", "trigger": 50, "clear": 45, "for": "2min", "hold": "3min"},
@@ -174,7 +177,7 @@ HOW: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("how", HOW, ids=lambda how: " ".join(str(part) for part in how.values()) or "latest")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(60, 20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(READING, max_size=60), data=st.data())
 def test_order_and_duplicates_of_readings_change_nothing(
     make_rule: Callable[..., Rule], how: dict[str, Any], rows: list[tuple[int, int, float]], data: st.DataObject

@@ -32,6 +32,7 @@ from data.store.runs import RunRow, write_run
 from data.store.sink import Counts, PutContext, Sink
 from data.store.stations import ObservationSink
 from data.store.tables import evaluation, observation, proposal, rule_checkpoint, rule_state, station, transition
+from tests.conftest import tries
 
 LOOK = timedelta(minutes=10)
 HERE, BESIDE = "CN-110101", "CN-110102"
@@ -348,7 +349,7 @@ def fresh(
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=tries(15, 6), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )  # fmt: skip
 @given(course=COURSE, delays=DELAYS, twice=st.booleans(), backwards=st.booleans())

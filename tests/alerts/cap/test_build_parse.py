@@ -18,9 +18,10 @@ from alerts.cap.shapes import words_of
 from alerts.cap.times import read_time, write_time
 from data.errors import WarningError
 from tests.alerts.cap.messages import ALERTS, GOOD, SENT, edited
+from tests.conftest import tries
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(1000, 150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(ALERTS)
 def test_message_that_is_built_is_read_again_as_it_was(alert: Alert) -> None:
     body = build(alert)
