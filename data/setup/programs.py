@@ -64,9 +64,8 @@ def provide_for_tests(say: Callable[[str], None]) -> None:
     if missing:
         names = " ".join(missing)
         raise ConfigError([f"the tests need {' and '.join(missing)}: install with `sudo apt-get install {names}`"])
-    say(
-        f"set-up: tests use {chromium()}, PostgreSQL in {postgres_programs()}, {mosquitto() or 'no broker'} and {voice()}"
-    )
+    broker = mosquitto() or "no broker"
+    say(f"set-up: tests use {chromium()}, PostgreSQL in {postgres_programs()}, {broker} and {voice()}")
 
 
 def _number(name: str) -> float:
