@@ -172,17 +172,26 @@ def _wrapped(face: Typeface, text: str, width: float) -> list[str]:
     """Lines that fit; a word that is longer than a line goes on in the next one."""
     found: list[str] = []
     for line in face.wrap(text, width):
-        while face.width(line.rstrip(NO_BREAK_BEFORE)) > width and len(line) > 1:
-            at = max(1, next((at for at in range(len(line), 0, -1) if face.width(line[:at]) <= width), 1))
+        while len(line) > 1 and face.width(line.rstrip(NO_BREAK_BEFORE)) > width:
+            at = _most_that_fits(face, line, width)
             found.append(line[:at])
             line = line[at:]
         found.append(line)
     return found
 
 
+def _most_that_fits(face: Typeface, line: str, width: float) -> int:
+    """How many characters of a line there is room for; one at least."""
+    low, high = 1, len(line) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if face.width(line[:middle]) <= width else (low, middle - 1)
+    return low
+
+
 def _ended(line: Line, width: float) -> Line:
     """The last line there is room for, with an ellipsis."""
     text = shorten(line.text + " .", len(line.text) + 1)
-    while text and line.face.width(text) > width:
-        text = shorten(text, len(text) - 1)
+    if line.face.width(text) > width:
+        text = shorten(text, _most_that_fits(line.face, text, width - line.face.width("…")))
     return Line(text or "…", line.face, line.colour, line.y)
