@@ -28,6 +28,7 @@ ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "watch.view": EVERYONE | SCREENS,
         "plan.view": STAFF,  # heavy questions and exports: not for accounts that only look
         "about.view": EVERYONE,
+        "reports.view": EVERYONE,  # packs, verification, the log of shifts
         "feeds.view": EVERYONE,
         "feeds.operate": DUTY,  # run now, pause, switch on
         "payload.download": STAFF,  # bytes as received, also rejected ones

@@ -12,7 +12,7 @@ from data.text import Translate
 from pages._context import Context
 from pages._facts import FactReader
 
-PATH, TITLE = "/about", "About"
+PATH, TITLE, ACTION = "/about", "About", "about.view"
 
 SOFTWARE = (
     ("Dash, Plotly and Dash Mantine Components", "MIT"),

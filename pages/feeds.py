@@ -22,7 +22,7 @@ from pages._phrases import phrase
 from pages._shell import LIGHT_SIGNS, LIGHT_WORDS, LIGHTS
 from pages._times import age, span
 
-PATH, TITLE = "/feeds", "Feeds"
+PATH, TITLE, ACTION = "/feeds", "Feeds", "feeds.view"
 
 
 def layout(context: Context, t: Translate, _locale: str, asked: Mapping[str, str]) -> Any:

@@ -22,7 +22,7 @@ from pages._locale import locale_of
 from pages._times import local
 
 PATH, TITLE = "/handover", "Handover"
-ACTION = "watch.view"
+ACTION = "reports.view"
 
 
 def layout(context: Context, t: Translate, locale: str, _asked: Mapping[str, str]) -> Any:
@@ -105,7 +105,7 @@ def register(dash_app: Dash, context: Context, _facts: FactReader) -> None:
         Output("handover-now", "children"), Output("handover-state", "children"),
         Input("handover-tick", "n_intervals"), prevent_initial_call=True,
     )  # fmt: skip
-    @needs("watch.view")
+    @needs("reports.view")
     def fresh(_ticks: Any) -> Any:
         locale = locale_of(context)
         t = translator(locale)

@@ -27,7 +27,7 @@ from pages._pack_table import article, no_rule
 from pages._pack_words import hazards, standing, standing_word
 
 PATH, TITLE = "/packs", "Packs"
-ACTION = "watch.view"
+ACTION = "reports.view"
 ALL = "all"
 FONTS_ZH = "/assets/vendor/fonts-zh.css"  # citations are in their own language, whatever the reader's is
 
@@ -143,7 +143,7 @@ def register(dash_app: Dash, context: Context, _facts: FactReader) -> None:
         Output("packs-list", "children"), Input("packs-hazard", "value"), State("packs-rule", "data"),
         State("packs-hazard", "data"),
     )  # fmt: skip
-    @needs("watch.view")
+    @needs("reports.view")
     def show(hazard: Any, rule: Any, options: Any) -> Any:
         locale = locale_of(context)
         chosen = hazard if isinstance(hazard, str) else ALL

@@ -29,7 +29,7 @@ from pages._verification_table import section, truth_list
 from pages.packs import packs, signals
 
 PATH, TITLE = "/verification", "Verification"
-ACTION = "watch.view"
+ACTION = "reports.view"
 MONTHS = 24
 SHOWN_FAULTS = 20
 
@@ -160,7 +160,7 @@ def register(dash_app: Dash, context: Context, _facts: FactReader) -> None:
         Output("verification-shown", "children"), Output("verification-truth", "children"),
         Input("verification-month", "value"), Input("verification-said", "children"),
     )  # fmt: skip
-    @needs("watch.view")
+    @needs("reports.view")
     def show(month: Any, _said: Any) -> Any:
         locale = locale_of(context)
         t = translator(locale)
@@ -178,7 +178,7 @@ def register(dash_app: Dash, context: Context, _facts: FactReader) -> None:
         Output("verification-download", "data"), Input("verification-csv", "n_clicks"),
         Input("verification-truth-csv", "n_clicks"), State("verification-month", "value"), prevent_initial_call=True,
     )  # fmt: skip
-    @needs("watch.view")
+    @needs("reports.view")
     def take(scored: Any, told: Any, month: Any) -> Any:
         if not scored and not told:
             return no_update

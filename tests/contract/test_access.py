@@ -19,6 +19,8 @@ from access.people import EXTENSION
 from data.actor import Reauthentication
 from data.settings import Settings
 from data.store.engine import Store
+from pages.application import PAGES
+from pages.application import action_of_page as action_of_listed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,6 +75,13 @@ def test_every_page_has_an_action(application: tuple[Any, Any]) -> None:
     assert application is not None
     missing = [name for name, page in dash.page_registry.items() if action_of(page["layout"]) not in ACTIONS]
     assert missing == []
+
+
+def test_wall_display_sees_watch_and_no_other_page() -> None:
+    seen = [page.PATH for page in PAGES if may(frozenset({"wall"}), action_of_listed(page))]
+    assert seen == ["/"]
+    changing = {action for action in ACTIONS if may(frozenset({"wall"}), action)}
+    assert changing == {"app.load", "watch.view", "account.leave"}
 
 
 def test_dash_has_no_routes_that_nobody_judged(application: tuple[Any, Any]) -> None:
