@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -65,31 +65,23 @@ class FeedServer:
         self._server.server_close()
 
 
-class Running:
-    """Processes of one Tocsin in a home of its own; `stop` ends exactly what was started."""
+def environ_of(home: Path, **more: str) -> dict[str, str]:
+    """The environment of a process with this home, and nothing of that of the tests."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
+    return {**own, "TOCSIN_HOME": str(home), "PYTHONUNBUFFERED": "1", **more}
 
-    def __init__(
-        self,
-        home: Path,
-        sources: Sequence[Mapping[str, Any]] = (),
-        *,
-        settings: Mapping[str, Any] | None = None,
-        roles: Sequence[str] = ("viewer", "duty", "admin"),
-        words: Sequence[str] = (),
-    ) -> None:
-        """`words` names one process (`web`) instead of all."""
-        self.home = home
-        self.port = free_port()
-        document = {"sources": [dict(source) for source in sources], "web_workers": 1, **(settings or {})}
-        (home / "tocsin.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-        self.environ = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")},
-            "TOCSIN_HOME": str(home),
-            "TOCSIN_PORT": str(self.port),
-            "PYTHONUNBUFFERED": "1",
-        }
-        self.command("user", "add", EMAIL, *roles, "--password-stdin", stdin=PASSWORD + "\n")
-        self.log = (home / "log.txt").open("wb")
+
+class Started:
+    """Processes that were started; `stop` ends exactly those."""
+
+    port: int
+    environ: dict[str, str]
+    log: IO[bytes]
+    process: subprocess.Popen[bytes]
+
+    def start(self, log: Path, *words: str) -> None:
+        """Start `app.py` with these words; what it prints goes into a file."""
+        self.log = log.open("wb")
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "app.py"), *words],
             env=self.environ, stdout=self.log, stderr=self.log, cwd=ROOT,
@@ -108,7 +100,38 @@ class Running:
         assert done.returncode == 0, done.stderr or done.stdout
         return done.stdout
 
-    def wait_ready(self, seconds: float = 60.0, probe: str = "/readyz") -> float:
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+class Running(Started):
+    """Processes of one Tocsin in a home of its own."""
+
+    def __init__(
+        self,
+        home: Path,
+        sources: Sequence[Mapping[str, Any]] = (),
+        *,
+        settings: Mapping[str, Any] | None = None,
+        roles: Sequence[str] = ("viewer", "duty", "admin"),
+        words: Sequence[str] = (),
+    ) -> None:
+        """`words` names one process (`web`) instead of all."""
+        self.home = home
+        self.port = free_port()
+        document = {"sources": [dict(source) for source in sources], "web_workers": 1, **(settings or {})}
+        (home / "tocsin.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+        self.environ = environ_of(home, TOCSIN_PORT=str(self.port))
+        self.command("user", "add", EMAIL, *roles, "--password-stdin", stdin=PASSWORD + "\n")
+        self.start(home / "log.txt", *words)
+
+    def wait_ready(self, seconds: float = 180.0, probe: str = "/readyz") -> float:
         """Seconds until the probe says yes; one process alone is healthy (`/healthz`), never ready."""
         began = time.monotonic()
         why = "no answer"
@@ -132,23 +155,19 @@ class Running:
 
     def sign_in(self, page: Any) -> None:
         """Sign a browser page in through the form, as a person does."""
-        page.goto(f"{self.url}/login")
-        page.fill("input[name=email]", EMAIL)
-        page.fill("input[name=password]", PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_url(lambda url: not url.endswith("/login"))
-        if page.url.startswith(f"{self.url}/account/factors"):  # a role that sleeps without a second factor
-            page.click("#onward")
-        page.wait_for_url(f"{self.url}/")
+        sign_in(page, self.url)
 
-    def stop(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
+
+def sign_in(page: Any, url: str, email: str = EMAIL) -> None:
+    """Sign a browser page in through the form, as a person does."""
+    page.goto(f"{url}/login")
+    page.fill("input[name=email]", email)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda address: not address.endswith("/login"))
+    if page.url.startswith(f"{url}/account/factors"):  # a role that sleeps without a second factor
+        page.click("#onward")
+    page.wait_for_url(lambda address: address.partition("#")[0] == f"{url}/")  # the map adds where it is
 
 
 def quake_feed(*quakes: Mapping[str, Any], generated_ms: int) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import subprocess
 import sys
 import time
@@ -18,12 +17,12 @@ import sqlalchemy as sa
 from data.store.engine import open_store
 from data.store.tables import exercise, observation
 from tests.conftest import ROOT, free_port
-from tests.running import EMAIL, PASSWORD
+from tests.running import EMAIL, PASSWORD, Started, environ_of, sign_in
 
 pytestmark = pytest.mark.browser
 
 
-class Drill:
+class Drill(Started):
     """`app.py drill` over a live home with one account; `stop` ends exactly what was started."""
 
     def __init__(
@@ -32,39 +31,11 @@ class Drill:
     ) -> None:  # fmt: skip
         self.live, self.home, self.port = folder / "live", folder / "drill", free_port()
         self.live.mkdir()
-        self.environ = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")},
-            "TOCSIN_HOME": str(self.live), "TOCSIN_ZONE": "Asia/Shanghai", "PYTHONUNBUFFERED": "1",
-        }  # fmt: skip
+        self.environ = environ_of(self.live, TOCSIN_ZONE="Asia/Shanghai")
         for email, roles in (people or {EMAIL: ("viewer", "duty", "admin")}).items():
             self.command("user", "add", email, *roles, "--password-stdin", stdin=PASSWORD + "\n")
-        self.log = (folder / "log.txt").open("wb")
         words = ("drill", "zhengzhou_2021", "--home", str(self.home), "--port", str(self.port))
-        self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "app.py"), *words, "--begin", begin, "--speed", "60"],
-            env=self.environ, stdout=self.log, stderr=self.log, cwd=ROOT,
-        )  # fmt: skip
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def command(self, *words: str, stdin: str = "") -> str:
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "app.py"), *words], env=self.environ, input=stdin, capture_output=True,
-            text=True, cwd=ROOT, timeout=120,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr or done.stdout
-        return done.stdout
-
-    def stop(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
+        self.start(folder / "log.txt", *words, "--begin", begin, "--speed", "60")
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +86,15 @@ def until(page: Any, true: Callable[[], bool], seconds: float = 60.0) -> None:
 
 def test_drill_from_sign_in_to_debriefing(drill: Drill, page: Any) -> None:
     assert marked(page) and page.locator("#exercise-pause").count() == 0
-    page.fill("input[name=email]", EMAIL)
-    page.fill("input[name=password]", PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url(f"{drill.url}/**")
+    sign_in(page, drill.url)
+    assert page.inner_text("#exercise-out") == "nothing goes out"
     for path in ("/", "/plan", "/packs", "/feeds", "/about", "/account"):
         page.goto(f"{drill.url}{path}")
         assert marked(page), path
+    page.emulate_media(media="print")  # the frame on every sheet; nothing of the strip covers what is printed
+    assert marked(page) and not page.locator("#exercise-pause").is_visible()
+    assert page.eval_on_selector("#exercise", "one => getComputedStyle(one).position") == "static"
+    page.emulate_media(media="screen")
     page.goto(f"{drill.url}/")
     until(page, lambda: page.inner_text("#exercise-state").startswith("running"))
     assert "2021-07-20T01:30" <= shown_at(page) < "2021-07-20T12"  # not by the real clock
@@ -144,6 +117,7 @@ def test_drill_from_sign_in_to_debriefing(drill: Drill, page: Any) -> None:
     mine = {what for who, what in acts if who == EMAIL}
     assert {"login.ok", "pause", "resume", "speed"} <= mine and ("zhengzhou_rain", "stored") in acts
     assert answer.headers["x-tocsin-exercise"] == "zhengzhou_2021"
+    assert page.request.get(f"{drill.url}/api/exercise.json").json()["exercise"] == "EXERCISE 演练: zhengzhou_2021"
     told = drill.command("debrief", str(drill.home), "--json")
     assert len(told) > 100
 
@@ -159,7 +133,7 @@ def test_real_home_keeps_no_trace_and_no_real_engine_runs_in_a_drill(drill: Dril
         for table in (observation, exercise):
             assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 0
     live.close()
-    environ = {**drill.environ, "TOCSIN_HOME": str(drill.home)}
+    environ = environ_of(drill.home)
     for name in ("engine", "dispatch"):
         done = subprocess.run(
             [sys.executable, str(ROOT / "app.py"), name], env=environ, capture_output=True, text=True, timeout=120

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from alerts.pack import load_rules
-from data.clock import utc_now
 from data.regions import RegionIndex
-from tests.browser.conftest import PATIENCE_S, Site, until
-from tests.browser.test_plan import signed_in
+from tests.browser.conftest import until
+from tests.browser.opening import opening, signed_in
 from tests.running import Running
 
 pytestmark = pytest.mark.browser
@@ -35,7 +34,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     path.write_text(SITE, encoding="utf-8")
     system = Running(folder / "home", settings={"rule_paths": [str(path)]}, words=("web",))
     try:
-        system.wait_ready(180, "/healthz")
+        system.wait_ready(probe="/healthz")
         yield system
     finally:
         system.stop()
@@ -48,25 +47,14 @@ def session(running: Running, chromium: Any) -> Any:
 
 @pytest.fixture
 def open_packs(running: Running, session: Any, chromium: Any, index: RegionIndex) -> Iterator[Callable[..., Any]]:
-    contexts = []
-    site = Site(url=running.url, store=None, index=index, now=utc_now())  # type: ignore[arg-type]
+    given = {"viewport": {"width": 1280, "height": 900}, "storage_state": session}
+    with opening(running.url, chromium, index, **given) as opened:
 
-    def opened(path: str = "/packs", *, language: str = "en", **options: Any) -> Any:
-        options = {"viewport": {"width": 1280, "height": 900}, "storage_state": session, **options}
-        context = chromium.new_context(**options)
-        context.add_cookies([{"name": "tocsin_lang", "value": language, "url": running.url}])
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE_S * 1000)
-        page = site.watch(context)
-        page.goto(f"{running.url}{path}")
-        until(page, f"{ARTICLES} > 0 || {LISTED} > 0")
-        return page
+        def packs(path: str = "/packs", *, language: str = "en", **options: Any) -> Any:
+            ready = f"{ARTICLES} > 0 || {LISTED} > 0"
+            return opened(path, language=language, ready=ready, **options)[0]
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert site.foreign == []
-    assert site.complaints == []
+        yield packs
 
 
 def picture(page: Any, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +16,8 @@ from data.store.engine import open_store
 from data.store.migrate import migrate
 from layers.region_history import bring_up_to_date
 from tests import plan_scene
-from tests.browser.conftest import PATIENCE_S, Site, until
+from tests.browser.conftest import Site, until
+from tests.browser.opening import Open, opening, signed_in
 from tests.running import Running
 
 pytestmark = pytest.mark.browser
@@ -48,7 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, index: RegionIndex) -> Path:
 def running(home: Path) -> Iterator[Running]:
     system = Running(home, settings={"zone": "America/Chicago"}, words=("web",))
     try:
-        system.wait_ready(180, "/healthz")
+        system.wait_ready(probe="/healthz")
         yield system
     finally:
         system.stop()
@@ -56,42 +57,18 @@ def running(home: Path) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def session(running: Running, chromium: Any) -> Any:
-    """The cookies of somebody who has signed in; one sign-in serves every test."""
     return signed_in(running, chromium)
 
 
-def signed_in(running: Running, chromium: Any) -> Any:
-    context = chromium.new_context()
-    context.set_default_timeout(PATIENCE_S * 1000)
-    running.sign_in(context.new_page())
-    state = context.storage_state()
-    context.close()
-    return state
-
-
 @pytest.fixture
-def open_plan(
-    running: Running, session: Any, chromium: Any, index: RegionIndex
-) -> Iterator[Callable[..., tuple[Any, Site]]]:
-    """The page for somebody who has signed in, once its table is filled; no complaint of the browser is let pass."""
-    contexts = []
-    site = Site(url=running.url, store=None, index=index, now=utc_now())  # type: ignore[arg-type]
+def open_plan(running: Running, session: Any, chromium: Any, index: RegionIndex) -> Iterator[Open]:
+    """The page for somebody who has signed in, once its table is filled."""
+    with opening(running.url, chromium, index, storage_state=session) as opened:
 
-    def opened(path: str = "/plan", *, ready: str = READY, **options: Any) -> tuple[Any, Site]:
-        options = {"viewport": {"width": 1440, "height": 900}, "storage_state": session, **options}
-        context = chromium.new_context(**options)
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE_S * 1000)
-        page = site.watch(context)
-        page.goto(f"{running.url}{path}")
-        until(page, ready)
-        return page, site
+        def plan(path: str = "/plan", *, ready: str = READY, **options: Any) -> tuple[Any, Site]:
+            return opened(path, ready=ready, **options)
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert site.foreign == []
-    assert site.complaints == []
+        yield plan
 
 
 def query(page: Any) -> dict[str, str]:
@@ -235,14 +212,12 @@ def test_page_says_why_it_is_empty(tmp_path: Path, chromium: Any, index: RegionI
     home.mkdir()
     system = Running(home, words=("web",))
     try:
-        system.wait_ready(180, "/healthz")
-        site = Site(url=system.url, store=None, index=index, now=utc_now())  # type: ignore[arg-type]
-        size = {"width": 390, "height": 844}
-        context = chromium.new_context(viewport=size, storage_state=signed_in(system, chromium))
-        page = site.watch(context)
-        page.goto(f"{system.url}/plan")
-        page.click("#plan-show-results")
-        until(page, "document.querySelector('#plan-facts')?.innerText.includes('No gridded data has been received')")
-        context.close()
+        system.wait_ready(probe="/healthz")
+        given = {"viewport": {"width": 390, "height": 844}, "storage_state": signed_in(system, chromium)}
+        with opening(system.url, chromium, index, **given) as opened:
+            page, _ = opened("/plan")
+            page.click("#plan-show-results")
+            said = "document.querySelector('#plan-facts')?.innerText.includes('No gridded data has been received')"
+            until(page, said)
     finally:
         system.stop()

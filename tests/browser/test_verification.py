@@ -15,9 +15,9 @@ from data.clock import utc_now
 from data.regions import RegionIndex
 from data.store.engine import open_store
 from data.store.tables import rule_version, transition
-from tests.browser.conftest import PATIENCE_S, Site, until
+from tests.browser.conftest import until
+from tests.browser.opening import opening, signed_in
 from tests.browser.test_packs import picture
-from tests.browser.test_plan import signed_in
 from tests.running import Running
 
 pytestmark = pytest.mark.browser
@@ -66,7 +66,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     (folder / "home").mkdir()
     system = Running(folder / "home", words=("web",))
     try:
-        system.wait_ready(180, "/healthz")
+        system.wait_ready(probe="/healthz")
         fill(folder / "home")
         yield system
     finally:
@@ -80,25 +80,14 @@ def session(running: Running, chromium: Any) -> Any:
 
 @pytest.fixture
 def open_page(running: Running, session: Any, chromium: Any, index: RegionIndex) -> Iterator[Callable[..., Any]]:
-    contexts = []
-    site = Site(url=running.url, store=None, index=index, now=utc_now())  # type: ignore[arg-type]
+    given = {"viewport": {"width": 1280, "height": 900}, "storage_state": session}
+    with opening(running.url, chromium, index, **given) as opened:
 
-    def opened(*, language: str = "en", **options: Any) -> Any:
-        options = {"viewport": {"width": 1280, "height": 900}, "storage_state": session, **options}
-        context = chromium.new_context(**options)
-        context.add_cookies([{"name": "tocsin_lang", "value": language, "url": running.url}])
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE_S * 1000)
-        page = site.watch(context)
-        page.goto(f"{running.url}/verification?month={MONTH:%Y-%m}")
-        until(page, f"{SHOWN} > 0")
-        return page
+        def month(*, language: str = "en", **options: Any) -> Any:
+            path = f"/verification?month={MONTH:%Y-%m}"
+            return opened(path, language=language, ready=f"{SHOWN} > 0", **options)[0]
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert site.foreign == []
-    assert site.complaints == []
+        yield month
 
 
 def test_month_is_scored_once_people_told_what_happened(open_page: Any, tmp_path: Path) -> None:

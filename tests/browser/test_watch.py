@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,8 @@ import pytest
 from data.clock import utc_now
 from data.regions import RegionIndex
 from tests import scene
-from tests.browser.conftest import Site, until
+from tests.browser.conftest import until
+from tests.browser.opening import Open, opening, signed_in
 from tests.running import FeedServer, Running
 
 pytestmark = pytest.mark.browser
@@ -41,7 +41,7 @@ NEW_QUAKE = {"id": "us7000tst9", "mag": 6.9, "lon": 87.1, "lat": 28.6, "place": 
 VIEW = "[tocsinMap.map.getCenter().lng, tocsinMap.map.getCenter().lat, tocsinMap.map.getZoom()]"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def feeds() -> Iterator[FeedServer]:
     server = FeedServer()
     scene.stage(server, utc_now())
@@ -49,11 +49,12 @@ def feeds() -> Iterator[FeedServer]:
     server.close()
 
 
-@pytest.fixture
-def running(tmp_path: Path, feeds: FeedServer, index: RegionIndex) -> Iterator[Running]:
-    home = tmp_path / "home"
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, feeds: FeedServer, index: RegionIndex) -> Iterator[Running]:
+    """One system for all tests; the one whose feed dies stands last."""
+    home = tmp_path_factory.mktemp("watch") / "home"
     home.mkdir()
-    rules = tmp_path / "rules.yaml"
+    rules = home.parent / "rules.yaml"
     rules.write_text(IMPATIENT, encoding="utf-8")
     sources = [{**source, "every": "5 s"} for source in scene.sources(feeds)]
     system = Running(home, sources, settings={"allow_hosts": [f"127.0.0.1:{feeds.port}"], "rule_paths": [str(rules)]})
@@ -64,6 +65,17 @@ def running(tmp_path: Path, feeds: FeedServer, index: RegionIndex) -> Iterator[R
         system.stop()
 
 
+@pytest.fixture(scope="module")
+def session(running: Running, chromium: Any) -> Any:
+    return signed_in(running, chromium)
+
+
+@pytest.fixture
+def opened(running: Running, session: Any, chromium: Any, index: RegionIndex) -> Iterator[Open]:
+    with opening(running.url, chromium, index, storage_state=session) as pages:
+        yield pages
+
+
 def state_of(page: Any, index: RegionIndex, code: str) -> dict[str, Any]:
     """What the map holds of one region."""
     rid = index.by_code(code)
@@ -71,13 +83,51 @@ def state_of(page: Any, index: RegionIndex, code: str) -> dict[str, Any]:
     return found
 
 
+def test_list_opens_the_why_and_the_map_goes_there(opened: Open) -> None:
+    page, _ = opened("/")
+    until(page, "Boolean(window.tocsinMap?.ready)")
+    until(page, "[...document.querySelectorAll('.side .row')].some(row => row.innerText.includes('Erqi'))")
+    page.click(".side .row:has-text('Erqi')")
+    until(page, "document.querySelector('.why')?.innerText.includes('Rainstorm, observed')")
+    text = page.inner_text(".why")
+    assert "185 mm" in text or "172 mm" in text or "123 mm" in text
+    assert "China Meteorological Administration" in text
+    until(page, "Math.abs(tocsinMap.map.getCenter().lng - 113.6) < 0.5 && !tocsinMap.map.isMoving()")
+    assert page.locator("[data-title='Share chart...'], .modebar-btn[data-title*='loud']").count() == 0
+    page.keyboard.press("Escape")
+    until(page, "document.querySelector('.why').innerText.trim() === ''")
+
+
+def test_address_opens_the_why_and_it_stays_open(running: Running, opened: Open) -> None:
+    page, _ = opened("/")
+    until(page, "[...document.querySelectorAll('.side .row')].some(row => row.innerText.includes('Erqi'))")
+    page.goto(f"{running.url}/?region=CN-410103")
+    until(page, "document.querySelector('.why .chart .js-plotly-plot') !== null")
+    page.wait_for_timeout(12_000)  # longer than the panel's own rhythm
+    assert "Rainstorm, observed" in page.inner_text(".why")
+    assert page.url.split("#")[0].endswith("?region=CN-410103")
+    page.click("#why-close")
+    until(page, "document.querySelector('.why').innerText.trim() === ''")
+    assert "region=" not in page.url
+
+
+def test_feeds_page_pauses_a_feed_and_says_who_did(running: Running, opened: Open) -> None:
+    page, _ = opened("/feeds", viewport={"width": 390, "height": 844})
+    until(page, "document.querySelectorAll('.cards .row').length > 4")
+    page.click(".cards .row:has-text('Rain gauges')")
+    until(page, "document.querySelector('.detail h2')?.innerText.includes('Rain gauges')")
+    page.click(".detail .act:has-text('Pause')")
+    until(page, "document.querySelector('.detail .act.primary')?.innerText.includes('Resume')")
+    assert "feed.pause" in str(audit_actions(running))
+    page.click(".detail .act.primary:has-text('Resume')")
+    until(page, "document.querySelector('.detail')?.innerText.includes('Pause')")
+    assert "feed.resume" in str(audit_actions(running))
+
+
 def test_feed_change_reaches_the_open_page_and_a_dead_feed_turns_unknown(
-    running: Running, feeds: FeedServer, chromium: Any, index: RegionIndex
+    opened: Open, feeds: FeedServer, index: RegionIndex
 ) -> None:
-    site = Site(url=running.url, store=None, index=index, now=utc_now())  # type: ignore[arg-type]
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    page = site.watch(context)
-    running.sign_in(page)
+    page, site = opened("/")
     until(page, "Boolean(window.tocsinMap?.ready && tocsinMap.versions.levels && tocsinMap.versions.events)")
     until(page, "document.querySelectorAll('.side .mark-orange').length > 0")  # the scene has levels
     page.evaluate("tocsinMap.map.jumpTo({center: [87, 29], zoom: 6.2})")
@@ -101,65 +151,7 @@ def test_feed_change_reaches_the_open_page_and_a_dead_feed_turns_unknown(
     until(page, "document.querySelector('.side').innerText.includes('Shaken, for the test')")
     assert page.evaluate(VIEW) == pytest.approx(before)
 
-    assert site.foreign == []
-    assert [line for line in site.complaints if "503" not in line] == []
-    context.close()
-
-
-def test_list_opens_the_why_and_the_map_goes_there(running: Running, chromium: Any, index: RegionIndex) -> None:
-    site = Site(url=running.url, store=None, index=index, now=utc_now())  # type: ignore[arg-type]
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    page = site.watch(context)
-    running.sign_in(page)
-    until(page, "Boolean(window.tocsinMap?.ready)")
-    until(page, "[...document.querySelectorAll('.side .row')].some(row => row.innerText.includes('Erqi'))")
-    page.click(".side .row:has-text('Erqi')")
-    until(page, "document.querySelector('.why')?.innerText.includes('Rainstorm, observed')")
-    text = page.inner_text(".why")
-    assert "185 mm" in text or "172 mm" in text or "123 mm" in text
-    assert "China Meteorological Administration" in text
-    until(page, "Math.abs(tocsinMap.map.getCenter().lng - 113.6) < 0.5 && !tocsinMap.map.isMoving()")
-    assert page.locator("[data-title='Share chart...'], .modebar-btn[data-title*='loud']").count() == 0
-    page.keyboard.press("Escape")
-    until(page, "document.querySelector('.why').innerText.trim() === ''")
-    assert site.foreign == []
-    assert site.complaints == []
-    context.close()
-
-
-def test_address_opens_the_why_and_it_stays_open(running: Running, chromium: Any, index: RegionIndex) -> None:
-    site = Site(url=running.url, store=None, index=index, now=utc_now())  # type: ignore[arg-type]
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    page = site.watch(context)
-    running.sign_in(page)
-    until(page, "[...document.querySelectorAll('.side .row')].some(row => row.innerText.includes('Erqi'))")
-    page.goto(f"{running.url}/?region=CN-410103")
-    until(page, "document.querySelector('.why .chart .js-plotly-plot') !== null")
-    page.wait_for_timeout(12_000)  # longer than the panel's own rhythm
-    assert "Rainstorm, observed" in page.inner_text(".why")
-    assert page.url.split("#")[0].endswith("?region=CN-410103")
-    page.click("#why-close")
-    until(page, "document.querySelector('.why').innerText.trim() === ''")
-    assert "region=" not in page.url
-    assert site.complaints == []
-    context.close()
-
-
-def test_feeds_page_pauses_a_feed_and_says_who_did(running: Running, chromium: Any, index: RegionIndex) -> None:
-    site = Site(url=running.url, store=None, index=index, now=utc_now())  # type: ignore[arg-type]
-    context = chromium.new_context(viewport={"width": 390, "height": 844})
-    page = site.watch(context)
-    running.sign_in(page)
-    page.goto(f"{running.url}/feeds")
-    until(page, "document.querySelectorAll('.cards .row').length > 4")
-    page.click(".cards .row:has-text('Rain gauges')")
-    until(page, "document.querySelector('.detail h2')?.innerText.includes('Rain gauges')")
-    page.click(".detail .act:has-text('Pause')")
-    until(page, "document.querySelector('.detail .act.primary')?.innerText.includes('Resume')")
-    assert "feed.pause" in str(audit_actions(running))
-    assert site.foreign == []
-    assert site.complaints == []
-    context.close()
+    site.complaints[:] = [line for line in site.complaints if "503" not in line]
 
 
 def audit_actions(running: Running) -> list[str]:
