@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import StoreError
-from data.store.fields import StepArray, open_step
+from data.store.field_shard import read_shard
+from data.store.fields import FOLDER, StepArray, open_step
 
-DAMAGED = (OSError, ValueError, RuntimeError, KeyError)  # what the reading of a damaged group raises
+DAMAGED = (OSError, ValueError, RuntimeError, LookupError)  # what the reading of a damaged group raises
 
 
 def open_values(home: Path, row: Any) -> tuple[StepArray, NDArray[np.float32]]:
@@ -31,4 +32,8 @@ def open_values(home: Path, row: Any) -> tuple[StepArray, NDArray[np.float32]]:
 
 def read_values(home: Path, row: Any) -> NDArray[np.float32]:
     """The values alone; StoreError as in `open_values`."""
-    return open_values(home, row)[1]
+    try:
+        values = read_shard(home / FOLDER / row.store)
+    except DAMAGED as error:
+        raise StoreError(f"field step {row.store} cannot be read: {error}") from error
+    return open_values(home, row)[1] if values is None else values
