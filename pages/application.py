@@ -15,14 +15,14 @@ from access.people import current
 from data.clock import Clock, utc_now
 from data.settings import ROOT, Settings
 from data.store.engine import Store
-from data.text import translator
-from pages import about, admin, feeds, handover, packs, plan, rules, verification, warn, watch
+from data.text import Translate, translator
+from pages import about, admin, feeds, handover, packs, plan, rules, standing, verification, warn, watch
 from pages._context import Context, FeedHealth, SourceManifest
 from pages._facts import FactReader
 from pages._locale import locale_of
 from pages._shell import shell, status
 
-PAGES = (watch, warn, plan, rules, packs, verification, handover, feeds, admin, about)
+PAGES = (watch, warn, plan, rules, packs, verification, handover, standing, feeds, admin, about)
 
 INDEX = """<!DOCTYPE html>
 <html lang="LANGUAGE">
@@ -95,6 +95,10 @@ def action_of_page(page: Any) -> str:
     return str(getattr(page, "ACTION", "watch.view"))
 
 
+def _in_menu(page: Any) -> bool:
+    return current().may(action_of_page(page)) and getattr(page, "IN_MENU", True)
+
+
 def _layout(context: Context) -> Any:
     locale = locale_of(context)
     return shell(
@@ -102,7 +106,7 @@ def _layout(context: Context) -> Any:
         locale,
         str(context.settings.zone),
         current().email,
-        [(page.PATH, page.TITLE) for page in PAGES if current().may(action_of_page(page))],
+        [(page.PATH, page.TITLE) for page in PAGES if _in_menu(page)],
     )
 
 
@@ -122,7 +126,8 @@ def _register_frame(dash_app: Dash, context: Context, facts: FactReader) -> None
     @dash_app.callback(Output("status", "children"), Input("tick", "n_intervals"))
     @needs("watch.view")
     def refresh(_ticks: int | None) -> Any:
-        return status(facts(), translator(locale_of(context)))
+        t = translator(locale_of(context))
+        return [*_asleep(t), *status(facts(), t)]
 
     namespace = dash.ClientsideFunction
     dash_app.clientside_callback(
@@ -137,3 +142,11 @@ def _register_frame(dash_app: Dash, context: Context, facts: FactReader) -> None
     dash_app.clientside_callback(
         namespace("tocsin", "active"), Output("navs", "data-active"), Input("address", "pathname")
     )
+
+
+def _asleep(t: Translate) -> list[Any]:
+    """Roles that do nothing in this session are no silent matter."""
+    if not current().asleep:
+        return []
+    said = t("A role sleeps: set up a second factor")
+    return [html.A(["⚠ ", said], href="/account/factors", className="gauge alarm", title=", ".join(current().asleep))]

@@ -76,8 +76,9 @@ def _left(t: Translate) -> list[Component]:
         id={"type": "warn-start", "action": "new", "id": 0, "place": "top"},
     )  # fmt: skip
     begin = [html.Div(new, className="warn-new")] if current().may("warn.draft") else []
+    orders = html.P(html.A(t("Standing orders"), href="/standing"), className="warn-orders")
     return [*begin, html.P(id="warn-refused", role="alert", className="bad warn-refused"),
-            html.Div(id="warn-list", className="list")]  # fmt: skip
+            html.Div(id="warn-list", className="list"), orders]  # fmt: skip
 
 
 def _middle(context: Context, t: Translate, locale: str) -> list[Component]:
