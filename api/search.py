@@ -28,8 +28,8 @@ def search() -> Response:
     wanted = request.args.get("q", "").strip()[:LONGEST_QUERY]
     if not wanted:
         return fresh({"results": [], "more": 0})
-    found = find(wanted, api().regions(), load_places(api().settings.base_dir))
-    return fresh({"results": found[:MOST], "more": max(0, len(found) - MOST)})
+    found, total = find(wanted, api().regions(), load_places(api().settings.base_dir))
+    return fresh({"results": found, "more": total - len(found)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,23 +46,37 @@ class Places:
     folded_zh: NDArray[np.str_]
 
 
-def find(wanted: str, regions: RegionIndex, places: Places | None) -> list[dict[str, Any]]:
-    """Regions and places whose name starts with the words, then those that hold them; larger ones first."""
+def find(
+    wanted: str, regions: RegionIndex, places: Places | None, most: int = MOST
+) -> tuple[list[dict[str, Any]], int]:
+    """Regions and places whose name starts with the words, then those that hold them; larger ones first.
+
+    Returns
+    -------
+    list of dict
+        The first `most` of them.
+    int
+        How many there are in all.
+    """
     key = wanted.casefold()
     english, chinese, codes = _folded(regions.base_dir)
     score = np.maximum(_score(english, key), np.maximum(_score(chinese, key), _score(codes, key)))
-    results = [
-        (int(score[rid]), float(regions.places_population[rid]), _region(regions, rid))
-        for rid in np.flatnonzero(score).tolist()
-    ]
+    size = np.nan_to_num(regions.places_population)
     if places is not None:
-        score = np.maximum(_score(places.folded, key), _score(places.folded_zh, key))
-        results += [
-            (int(score[row]), float(places.population[row]), _place(places, row))
-            for row in np.flatnonzero(score).tolist()
-        ]
-    results.sort(key=lambda item: (-item[0], -np.nan_to_num(item[1]), item[2]["name"]))
-    return [result for _, _, result in results]
+        score = np.concatenate([score, np.maximum(_score(places.folded, key), _score(places.folded_zh, key))])
+        size = np.concatenate([size, np.nan_to_num(places.population)])
+    rows = np.flatnonzero(score)
+    order = rows[np.lexsort((-size[rows], -score[rows]))]
+    last = order[:most][-1:]  # of equal ones the name decides, so all that equal the last are looked at
+    rest = order[most:]
+    order = np.concatenate([order[:most], rest[(score[rest] == score[last]) & (size[rest] == size[last])]])
+    results = [
+        (-int(score[row]), -float(size[row]),
+         _region(regions, row) if row < len(regions) or places is None else _place(places, row - len(regions)))
+        for row in order.tolist()
+    ]  # fmt: skip
+    results.sort(key=lambda item: (item[0], item[1], item[2]["name"]))
+    return [result for _, _, result in results[:most]], len(rows)
 
 
 def _score(names: NDArray[np.str_], key: str) -> NDArray[np.int64]:

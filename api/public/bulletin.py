@@ -68,6 +68,7 @@ class Bulletin:
         self.clock = clock
         self.subscribing = Limit(20, 3600.0)
         self.checking = Limit(30, 60.0)
+        self.searching = Limit(60, 60.0)
         self._lock = threading.Lock()
         self._kept: Picture | None = None
 

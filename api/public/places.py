@@ -31,7 +31,7 @@ class Place:
 
 def places_named(wanted: str, index: RegionIndex, places: Places | None, locale: str) -> list[Place]:
     """Places of a name, the likeliest first."""
-    found = find(wanted[:LONGEST].strip(), index, places)[: 2 * MOST_FOUND] if wanted.strip() else []
+    found = find(wanted[:LONGEST].strip(), index, places, 2 * MOST_FOUND)[0] if wanted.strip() else []
     regions = [one for one in found if one["type"] == "region"]
     different = [one for one in found if one["type"] == "region" or not _is_one_of(one, regions)]
     return [_place(one, locale) for one in different[:MOST_FOUND]]

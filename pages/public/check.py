@@ -17,10 +17,9 @@ from alerts.rumour import Rumour, Seen, earthquake, rain
 from api.context import api
 from api.public.answers import locale_of
 from api.public.bulletin import bulletin
-from api.public.places import Place, concerning, place_at, places_named
-from api.search import load_places
+from api.public.places import Place, concerning, place_at
 from data.text import Translate, translator
-from pages.public.views import cards_of, message, page, regions_of
+from pages.public.views import cards_of, message, page, regions_of, search
 
 HOURS = (1, 3, 6, 12, 24)
 LARGEST = 300 << 10  # of a pasted message; our own have a tenth of it
@@ -56,7 +55,7 @@ def ask() -> Response:
     if regions is not None and address:
         place = place_at(address, regions, locale)
     elif regions is not None and wanted.strip():
-        choice = places_named(wanted, regions, load_places(regions.base_dir), locale)
+        choice = search(wanted, regions)
         place = choice[0] if len(choice) == 1 else None
     hours = hours if hours in HOURS else 3
     values: dict[str, Any] = {"kinds": _kinds(t), "kind": kind, "hours": hours, "wanted": wanted, "place": place}

@@ -155,7 +155,7 @@ def _register_browser(dash_app: Dash, context: Context) -> None:
         text = str(written or "").strip()[:80]
         if not text:
             return []
-        rows = [one for one in find(text, context.regions, None) if one["type"] == "region"][:FOUND]
+        rows, _ = find(text, context.regions, None, FOUND)
         if not rows:
             return html.Span(translator(locale)("No region of this name."), className="bad")
         return [

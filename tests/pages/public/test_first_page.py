@@ -179,3 +179,11 @@ def test_history_is_told_in_pages(client: Any, desk: Desk) -> None:
     assert page.count("/public/w/") == 40 and "Older" in page
     older = page.split("/public/history?before=")[1].split("&")[0].split('"')[0]
     assert text(client, f"/public/history?lang=en&before={older}").count("/public/w/") == 5
+
+
+def test_2_4_1_too_many_searches_wait(client: Any, desk: Desk, clock: Any) -> None:
+    answers = [client.get(f"/public?q=name{number}").status_code for number in range(70)]
+    assert answers[:60] == [200] * 60 and set(answers[60:]) == {429}
+    assert client.get("/public").status_code == 200
+    clock.pass_(seconds=61)
+    assert client.get("/public?q=name71").status_code == 200
