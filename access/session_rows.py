@@ -20,6 +20,7 @@ ABSOLUTE = timedelta(hours=12)
 TOUCH_EVERY = timedelta(seconds=60)  # a busy page writes this often, not with each request
 # What a page had asked when its session got a new token still arrives with the old one; it gains nothing by it.
 IN_FLIGHT = timedelta(seconds=10)
+CLOCK_SET_BACK = timedelta(minutes=5)  # more than this is no correction of a good clock
 RENEWED = "renewed by the same person"
 
 
@@ -82,8 +83,13 @@ def stands(connection: Connection, session_id: int, now: datetime, wall: timedel
 
 
 def in_time(connection: Connection, found: Standing, now: datetime, wall: timedelta) -> bool:
-    """Whether a session is neither idle for too long nor too old; a display on the wall may be both."""
+    """Whether a session is neither idle for too long nor too old; a display on the wall may be both.
+
+    One that began well after now was opened while the clock was wrong, and would last too long.
+    """
     held, idle = now - found.began_at, now - found.seen_at
+    if min(held, idle) < -CLOCK_SET_BACK:
+        return False
     if held < ABSOLUTE and idle < IDLE:
         return True
     return held < wall and idle < wall and _is_screen(connection, found.user_id)

@@ -82,6 +82,16 @@ def test_asvs_7_2_4_token_is_new_after_proving_again(shown: Web) -> None:
     assert browser.get("/_dash-layout").status_code == 200
 
 
+def test_what_was_proved_while_the_clock_was_wrong_does_not_hold_for_days(shown: Web) -> None:
+    shown.clock.forward(days=2)
+    browser = shown.signed_in("duty")
+    assert _proved(browser) == ["password", False]
+    shown.clock.forward(seconds=-10)
+    assert _proved(browser) is None  # the session stands, the proof does not
+    shown.clock.forward(days=-2)
+    assert browser.get("/_dash-layout").status_code == 401
+
+
 def test_proof_of_one_session_is_not_that_of_another(shown: Web) -> None:
     here, there = shown.signed_in("duty"), shown.signed_in("duty")
     shown.clock.forward(minutes=6)
