@@ -13,6 +13,8 @@ TRANSLATED = frozenset({"state", "action", "part", "what", "language"})  # blank
 
 def told(text: str, blanks: Mapping[str, Any], t: Translate) -> str:
     """A sentence in the language of `t`, with the words of the house in its blanks translated as well."""
+    if not blanks:  # such a text may hold braces of its own
+        return t(text)
     filled = {name: t(str(value)) if name in TRANSLATED else value for name, value in blanks.items()}
     return t(text).format(**filled)
 
@@ -21,7 +23,7 @@ class Refusal(WarningError):
     """The desk says no; nothing was written."""
 
     def __init__(self, text: str, **blanks: Any) -> None:
-        super().__init__(text.format(**blanks))
+        super().__init__(text.format(**blanks) if blanks else text)
         self.text = text
         self.blanks = blanks
 

@@ -54,8 +54,9 @@ class OrderText(BaseModel):
         for words in self.texts.values():
             for name in Words.model_fields:
                 text = getattr(words, name)
-                used = {blank for _, blank, *_ in string.Formatter().parse(text) if blank is not None}
-                if not text or not used <= BLANKS or "[[" in text:
+                used = [rest for _, *rest in string.Formatter().parse(text) if rest[0] is not None]
+                plain = all(blank in BLANKS and not form and not conversion for blank, form, conversion in used)
+                if not text or not plain or "[[" in text:
                     raise ValueError(f"{name}: a text with no other blanks than {', '.join(sorted(BLANKS))}")
         if self.lasts <= timedelta():
             raise ValueError("lasts: longer than nothing")

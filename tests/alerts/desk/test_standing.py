@@ -104,7 +104,7 @@ def test_order_that_says_too_much_is_refused(first: Any, changes: dict[str, Any]
 
 
 def test_words_of_an_order_have_no_other_blanks() -> None:
-    for bad in ("{depth}", "[[what]]", ""):
+    for bad in ("{depth}", "[[what]]", "", "{why.__class__}", "{why:>999999999}", "{why!r}", "{", "{0}"):
         texts = {"en": WORDS["en"].model_copy(update={"description": bad})}
         with pytest.raises(ValidationError):
             OrderText(texts=texts, lasts=timedelta(hours=1))  # type: ignore[arg-type]

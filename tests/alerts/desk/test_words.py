@@ -38,6 +38,10 @@ def test_every_sentence_and_word_of_the_desk_has_a_chinese_text() -> None:
     assert sorted(text for text in said | words if not known.get(text)) == []
 
 
+def test_sentence_without_blanks_may_hold_braces() -> None:
+    assert Refusal("{not a blank").told() == str(Refusal("{not a blank")) == "{not a blank"
+
+
 @pytest.mark.parametrize("kind", [Refusal, Problem])
 def test_words_inside_a_sentence_are_translated_too(kind: type[Refusal] | type[Problem]) -> None:
     text, blanks = "This warning is {state} now: this cannot be done with it.", {"state": "issued"}
