@@ -38,6 +38,7 @@ FONTS = {
 }
 
 PRELOAD = '<link rel="modulepreload" href="/assets/vendor/map.mjs">'
+IN_BOTH = (warn.PATH, standing.PATH)  # pages with texts of warnings
 WITH_MAP = (watch.PATH, warn.PATH, plan.PATH)
 
 
@@ -53,7 +54,7 @@ class Application(Dash):
     def interpolate_index(self, **parts: Any) -> str:
         locale = locale_of(self.context)
         page: str = super().interpolate_index(**parts)
-        fonts = FONTS["zh" if request.path == warn.PATH else locale]  # warnings are written in both languages
+        fonts = FONTS["zh" if request.path in IN_BOTH else locale]  # warnings are written in both languages
         page = page.replace("LANGUAGE", {"en": "en", "zh": "zh-Hans"}[locale], 1).replace("FONTS", fonts, 1)
         return page.replace("PRELOAD", PRELOAD if request.path in WITH_MAP else "", 1)
 

@@ -29,7 +29,6 @@ from pages._levels import WORDS
 from pages._locale import locale_of
 from pages._standing_list import cards
 from pages.warn import service
-from pages.warn.page import FONTS_ZH
 
 PATH, TITLE, ACTION = "/standing", "Standing orders", "warn.view"
 IN_MENU = False  # seldom needed: the desk leads to it
@@ -45,7 +44,6 @@ def layout(context: Context, t: Translate, locale: str, _asked: Mapping[str, str
     return html.Div(
         className="handover standing",
         children=[
-            html.Link(rel="stylesheet", href=FONTS_ZH),
             html.H1(t(TITLE)),
             html.P(t("A standing order lets one version of one rule warn by itself. Two people sign it in advance.")),
             html.P(id="standing-said", role="status"),
