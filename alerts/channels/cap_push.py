@@ -22,7 +22,9 @@ class CapPushChannel:
         self._hubs = hubs
 
     def send(self, message: Outgoing, *, now: datetime) -> str:
-        if message.recipient not in self._hubs or message.form != "cap":
+        if message.form != "cap":
+            raise DeliveryError(self.spec.key, "hubs take warnings only", retry=False)
+        if message.recipient not in self._hubs:
             raise DeliveryError(self.spec.key, f"no such hub: {message.recipient}", retry=False)
         address, token = self._hubs[message.recipient]
         headers = {"Content-Type": MEDIA_TYPES["cap"], "Idempotency-Key": message.key}

@@ -6,6 +6,7 @@ One call a row: then each has a result and a key of its own. Apprise's own repea
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -44,14 +45,21 @@ class ServiceChannel:
         service.retry = 0
         sender = apprise.Apprise(asset=self._asset)
         sender.add(service)
-        link = f"\n{message.acknowledge}" if message.acknowledge and message.form != "notice" else ""
-        result = sender.notify(body=message.body.decode() + link, timeout=self.spec.timeout_s)
+        result = sender.notify(body=_text(message), timeout=self.spec.timeout_s)
         if not result:
             reason = next(
                 (text for entry in result.logs() if (text := _safe(str(entry.message), address))), "not accepted"
             )
             raise DeliveryError(self.spec.key, f"{name}: {reason}", retry=True)
         return f"{name}: accepted in {result.elapsed:.1f} s"
+
+
+def _text(message: Outgoing) -> str:
+    """The words, with the link that acknowledges; of a notice what it is about."""
+    if message.form != "notice":
+        return message.body.decode() + (f"\n{message.acknowledge}" if message.acknowledge else "")
+    told = json.loads(message.body)
+    return f"Tocsin: {told['detail']['what']} ({told['state']})"
 
 
 def _safe(text: str, address: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -52,11 +53,12 @@ def test_service_gets_the_text_and_the_number_and_nothing_else(tmp_path: Path, n
         channel = ServiceChannel(addresses)
         channel.send(message("chat", "红色预警".encode(), "chat"), now=now)
         channel.send(message("sms:+8613800000000", b"Red warning", "sms"), now=now)
-        assert "红色预警" in collector.received[0].body.decode("unicode-escape", "replace") or (
-            "红色预警" in collector.received[0].body.decode()
-        )
+        assert json.loads(collector.received[0].body)["message"] == "红色预警"
         assert collector.received[1].path.endswith(("%2B8613800000000", "+8613800000000"))
         assert b"http" not in collector.received[0].body
+        notice = b'{"state": "open", "detail": {"what": "the engine is silent"}}'
+        channel.send(message("chat", notice, "notice"), now=now)
+        assert b"Tocsin: the engine is silent (open)" in collector.received[2].body
     finally:
         collector.close()
 
