@@ -23,6 +23,9 @@ KINDS = {
     ("warnings", "new"): "New warning",
     ("warnings", "update"): "Warning updated",
     ("warnings", "cancel"): "Warning cancelled",
+    ("desk", "alert"): "Warning issued",
+    ("desk", "update"): "Update issued",
+    ("desk", "cancel"): "End of a warning issued",
     ("fields", "field"): "New field",
     ("fields", "trimmed"): "Old fields removed",
     ("surveys", "new"): "New survey",
@@ -99,6 +102,10 @@ def sentence(row: Any, context: Context, t: Translate, locale: str) -> Sentence:
         case "warnings":
             words = detail.get("headline") or detail.get("event") or row.subject
             return Sentence(what=what, subject=words, note=detail.get("area", ""))
+        case "desk":
+            said = detail.get("headline", {})
+            status = "" if detail.get("status") == "Actual" else str(detail.get("status", ""))
+            return Sentence(what=what, subject=said.get(locale) or said.get("en") or row.subject, note=status)
         case "feeds":
             title = next((spec.title for spec in context.sources if spec.key == row.subject), row.subject)
             return Sentence(what=what, subject=title, note=str(detail.get("reason") or detail.get("note") or ""))
