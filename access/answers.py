@@ -40,7 +40,8 @@ def ask_to_sign_in() -> AnyResponse:
 def deny(status: int, reason: str) -> Response:
     """A refusal as JSON, or as a small page for a person."""
     if not wants_page():
-        return make_response(jsonify(error=CODES.get(status, "refused"), message=page_values()["t"](reason)), status)
+        said = words(_locale(request.args.get("lang", "")))(reason)  # the body of what is refused is not read
+        return make_response(jsonify(error=CODES.get(status, "refused"), message=said), status)
     return make_response(render_template("access/message.html", **page_values(reason=reason)), status)
 
 
@@ -55,14 +56,17 @@ def safe_next(target: str) -> str:
 
 def page_values(**values: Any) -> dict[str, Any]:
     """What every template of these pages is given."""
-    parts, person = access(), current()
-    wished = request.values.get("lang", "") or request.cookies.get("tocsin_lang", "") or person.locale
-    locale = pick_locale(wished, request.headers.get("Accept-Language", ""), parts.settings.locale)
+    parts, person, locale = access(), current(), _locale(request.values.get("lang", ""))
     return {
         "t": words(locale), "locale": locale, "locales": LOCALES, "person": person, "csrf": csrf_token(),
         "at": lambda moment: moment.astimezone(parts.settings.zone).isoformat(" ", "minutes"),
         "next": safe_next(request.values.get("next", "")), **values,
     }  # fmt: skip
+
+
+def _locale(asked: str) -> str:
+    wished = asked or request.cookies.get("tocsin_lang", "") or current().locale
+    return pick_locale(wished, request.headers.get("Accept-Language", ""), access().settings.locale)
 
 
 def form_page(template: str, status: int, *faults: str, **values: Any) -> Response:

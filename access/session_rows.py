@@ -17,6 +17,7 @@ from data.store.tables import role, user, user_role, user_session
 
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
+KEPT = timedelta(days=90)  # after its last use a row goes when its owner signs in again
 TOUCH_EVERY = timedelta(seconds=60)  # a busy page writes this often, not with each request
 # What a page had asked when its session got a new token still arrives with the old one; it gains nothing by it.
 IN_FLIGHT = timedelta(seconds=10)
@@ -61,6 +62,8 @@ def begin(
         Address and program of the browser, by which its owner knows it again.
     """
     token = secrets.token_urlsafe(32)
+    forgotten = (user_session.c.user_id == user_id, user_session.c.seen_at < proved.at - KEPT)
+    connection.execute(user_session.delete().where(*forgotten))
     values = {
         "token_sha256": digest(token), "user_id": user_id, "began_at": began_at or proved.at, "seen_at": proved.at,
         "second_factor": second_factor, "proved_at": proved.at, "proved_by": proved.method,

@@ -6,9 +6,11 @@ import re
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from access import accounts, invitations, session_rows
 from data.errors import ConfigError
+from data.store.tables import user_session
 from tests.access.conftest import PASSWORD, PEOPLE, Browser, Web
 
 NEW = "new@eoc.example"
@@ -44,14 +46,18 @@ def test_session_of_somebody_else_is_not_ended(web: Web) -> None:
 
 
 def test_session_row_holds_no_token(web: Web) -> None:
-    import sqlalchemy as sa
-
-    from data.store.tables import user_session
-
     web.signed_in("duty").get("/")
     with web.store.read() as connection:
         row = connection.execute(sa.select(user_session)).one()
     assert re.fullmatch(r"[0-9a-f]{64}", row.token_sha256)
+
+
+def test_rows_of_long_ago_go_when_their_owner_signs_in_again(web: Web) -> None:
+    for days in (0, 89, 89):
+        web.clock.forward(days=days)
+        web.signed_in("duty")
+    with web.store.read() as connection:
+        assert len(connection.execute(sa.select(user_session)).all()) == 2
 
 
 def test_wall_display_stays_for_weeks_and_changes_nothing(web: Web) -> None:
