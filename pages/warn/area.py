@@ -23,7 +23,7 @@ from pages._places import name_of
 from pages._plan_impact import for_map, impact, people_words
 from pages._plan_words import number
 from pages._times import age
-from pages.warn import service
+from pages.warn import looks, service
 from pages.warn.inbox import PATH, hazard_word
 
 REGIONS_SHOWN = 24
@@ -211,7 +211,7 @@ def _conflicts(item: DeskWarning, context: Context, t: Translate, locale: str) -
         html.Li(html.A([mark(one.level, t), " ", hazard_word(one.hazard, locale), " · ",
                         t("ends {when}").format(when=age(one.expires_at, context.clock(), t))],
                        href=f"{PATH}?id={one.id}"))
-        for one in service.conflicts(context, item)
+        for one in looks.conflicts(context, item)
     ]  # fmt: skip
     if item.state == "issued" or not links:
         return []
@@ -220,7 +220,7 @@ def _conflicts(item: DeskWarning, context: Context, t: Translate, locale: str) -
 
 def _of_proposal(number: int, context: Context, t: Translate, locale: str) -> Any:
     """The regions of a proposal and what they hold."""
-    found = service.proposal_of(context, number)
+    found = looks.proposal_of(context, number)
     codes = [] if found is None else list(found.regions)
     rids = [rid for code in codes if (rid := context.regions.by_code(code)) is not None]
     shape = footprint_of_regions(context.settings.base_dir, rids) if rids else None

@@ -22,7 +22,7 @@ from data.text import Translate
 from pages._context import Context
 from pages._levels import level_word
 from pages._times import age, local, span
-from pages.warn import service
+from pages.warn import looks
 from pages.warn.content import written_time
 from pages.warn.inbox import hazard_word
 
@@ -158,7 +158,7 @@ def _times(item: DeskWarning, context: Context, t: Translate, locale: str) -> li
 
 def limit_words(item: DeskWarning, context: Context, t: Translate, locale: str) -> list[Component]:
     """What the office allows this hazard, beside the times."""
-    allowed = service.limits_of_item(context, item)
+    allowed = looks.limits_of_item(context, item)
     said = t("{hazard}: {default} by default, never longer than {hard}.").format(
         hazard=hazard_word(item.content.hazard, locale), default=span(allowed.default, t), hard=span(allowed.hard, t)
     )

@@ -37,10 +37,12 @@ def _media(item: DeskWarning, context: Context, t: Translate) -> list[Component]
         html.Li(
             [
                 html.A(
-                    file["description"], href=f"/public/media/{item.signed_sha256}/{file['name']}", target="_blank"
+                    t(file["description"]) + (f" ({file['language']})" if file["language"] else ""),
+                    href=f"/public/media/{item.signed_sha256}/{file['name']}",
+                    target="_blank",
                 ),
                 html.Span(f" {file['size'] / 1e6:.1f} MB", className="dim"),
             ]
         )
         for file in state.manifest.get("files", ())
-    ]
+    ] + [html.Li(t(note), className="bad") for note in state.manifest.get("notes", ())]

@@ -21,7 +21,7 @@ from pages._context import Context
 from pages._facts import FactReader
 from pages._locale import locale_of
 from pages._map import TO_INBOX, connect_map, map_view
-from pages.warn import area, area_edits, decide, deliveries, edits, preview, service
+from pages.warn import area, area_edits, decide, deliveries, edits, preview, service, signing
 from pages.warn.inbox import PATH as PATH
 from pages.warn.inbox import build, read_picture, signature
 from pages.warn.opened import Shown, head, shown, view, why_of
@@ -111,7 +111,7 @@ def _right(t: Translate) -> list[Component]:
         html.P(id="warn-decided", role="alert", className="bad"),
         html.Div(id="warn-deliveries", className="warn-deliveries"),
         preview.panel(t),
-        decide.dialog(t),
+        signing.dialog(t),
     ]
 
 
@@ -122,7 +122,7 @@ def register(dash_app: Dash, context: Context, _facts: FactReader) -> None:
         clientside_callback(TO_INBOX % (MAP, MAP), Input(name, "data"))
     _register_list(dash_app, context)
     _register_open(dash_app, context)
-    for part in (edits, area, area_edits, preview, decide, deliveries):
+    for part in (edits, area, area_edits, preview, decide, signing, deliveries):
         part.register(dash_app, context)
     named = ClientsideFunction
     dash_app.clientside_callback(

@@ -20,7 +20,7 @@ from data.errors import TocsinError
 from data.text import Translate, translator
 from pages._context import Context
 from pages._locale import locale_of
-from pages.warn import service
+from pages.warn import looks, service
 
 POSTER_PX = 760  # wide
 TABS = ("phone", "web", "email", "sms", "cap", "poster")
@@ -79,7 +79,7 @@ def made(tab: str, item: DeskWarning, context: Context, t: Translate) -> list[Co
     """
     if tab == "cap":
         return _cap(item, context, t)
-    alert = service.message(context, item)
+    alert = looks.message(context, item)
     said = said_of(alert, item.level, context.settings.sender_name or context.settings.sender)
     match tab:
         case "phone":
@@ -129,7 +129,7 @@ def _sms(said: Said, most: int, t: Translate) -> Component:
 def _cap(item: DeskWarning, context: Context, t: Translate) -> list[Component]:
     if item.signed is not None:
         return [html.P(html.Code(item.signed_sha256), className="dim"), _xml(item.signed)]
-    ready = service.prepared(context, item)
+    ready = looks.prepared(context, item)
     return [*finding_list(ready.findings, t), _xml(ready.body)]
 
 

@@ -14,23 +14,17 @@ from sqlalchemy.engine import Connection
 
 from access.audit import append
 from access.people import current
-from alerts.cap.model import Alert
 from alerts.desk import service as desk_service
 from alerts.desk.approve import Approved
 from alerts.desk.area import names
 from alerts.desk.confirm import Confirmation
 from alerts.desk.content import BLANK, Attachment, Content, Language, Words
-from alerts.desk.desk import Desk, reach
-from alerts.desk.fit import Prepared, Problem, limits_for, prepare, problems
-from alerts.desk.frozen import recheck
-from alerts.desk.limits import Limits
+from alerts.desk.desk import Desk
 from alerts.desk.office import Office, office_of
 from alerts.desk.prefill import fresh, texts
-from alerts.desk.proposed import Proposed, proposed
-from alerts.desk.read import DeskWarning, alerts_of, approval_of, one
+from alerts.desk.read import DeskWarning, one
 from alerts.desk.refusal import Refusal, Stale
 from alerts.desk.signer import SignerClient
-from alerts.desk.suggest import Action, leaves, overlapping, suggest
 from alerts.routing import router
 from data.actor import Actor
 from data.errors import TocsinError
@@ -215,66 +209,6 @@ def kept_file(context: Context, body: bytes, name: str, media_type: str) -> Atta
     )  # fmt: skip
 
 
-def prepared(context: Context, item: DeskWarning) -> Prepared:
-    """The message that would leave now, as the approval will build it.
-
-    Raises
-    ------
-    WarningError
-        If it cannot be written.
-    """
-    now = context.clock()
-    with context.store.read() as connection:
-        kind = recheck(connection, context.regions, item, now).kind
-        return prepare(connection, office(context), item, now, kind=kind)
-
-
-def message(context: Context, item: DeskWarning) -> Alert:
-    """The message that was issued, or that this text would be now."""
-    return alerts_of([item])[0] if item.signed is not None else prepared(context, item).alert
-
-
-def problems_of(context: Context, item: DeskWarning) -> list[Problem]:
-    """What is missing or wrong in a text, apart from the checklist of CAP."""
-    now = context.clock()
-    with context.store.read() as connection:
-        limits = limits_for(connection, item)
-    return problems(item.content, item.kind, office(context), now, limits)
-
-
-def conflicts(context: Context, item: DeskWarning) -> list[DeskWarning]:
-    """Other warnings of ours in force about the same hazard and some of the same land."""
-    now, wanted = context.clock(), leaves(context.regions, reach(item.content))
-    with context.store.read() as connection:
-        near = overlapping(connection, context.regions, item.hazard, wanted, now, status=item.status)
-    return [one for one in near if one.chain != item.chain]
-
-
-def limits_of_item(context: Context, item: DeskWarning) -> Limits:
-    """The durations that this message may have."""
-    with context.store.read() as connection:
-        return limits_for(connection, item)
-
-
-def suggested(context: Context, number: int) -> Action | None:
-    """What the desk suggests for a proposal; None for one that is gone."""
-    status = "Exercise" if office(context).exercise else "Actual"
-    found = proposal_of(context, number)
-    if found is None:
-        return None
-    with context.store.read() as connection:
-        return suggest(connection, context.regions, found, context.clock(), status=status)  # type: ignore[arg-type]
-
-
-def proposal_of(context: Context, number: int) -> Proposed | None:
-    """A proposal with its regions; None for one that is gone."""
-    with context.store.read() as connection:
-        try:
-            return proposed(connection, number, context.regions)
-        except Refusal:
-            return None
-
-
 def decide(context: Context, action: str, mark: Any, why: str) -> None:
     """Hand in, reject, throw away, take over.
 
@@ -319,12 +253,6 @@ STEPS: Mapping[str, Step] = {
 }
 
 
-def seen_digest(context: Context, item: DeskWarning) -> str:
-    """What somebody who looks at the page now has seen of the changes around the text."""
-    with context.store.read() as connection:
-        return recheck(connection, context.regions, item, context.clock()).digest
-
-
 def sign(context: Context, mark: Any, level: str, area: str, seen: str) -> Approved:
     """The second signature, by the present person.
 
@@ -339,16 +267,4 @@ def sign(context: Context, mark: Any, level: str, area: str, seen: str) -> Appro
         confirm=Confirmation(level=level, area=area, seen=seen), now=context.clock(),
         signer=SignerClient(context.settings.home),
         router=router(context.settings, exercise=bool(scenario_of(context.clock))),
-    )  # fmt: skip
-
-
-def approval_words(context: Context, item: DeskWarning, t: Translate) -> str:
-    """Who signed it, when, and how they proved who they are."""
-    with context.store.read() as connection:
-        row = approval_of(connection, item)
-    if row is None:
-        return ""
-    return t("Written by {author}, signed by {approver} at {time} ({method}).").format(
-        author=row.author, approver=row.approver, time=local(row.at, context.settings.zone, seconds=True),
-        method=t(row.method),
     )  # fmt: skip
