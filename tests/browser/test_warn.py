@@ -129,7 +129,7 @@ def test_from_a_proposal_to_a_signed_message_and_its_end(desk: Any, open_as: Cal
     author = open_as(AUTHOR, "/warn")
     until(author, "document.querySelectorAll('.warn-left a.row').length === 2")
     author.keyboard.press("j")  # the keyboard walks the inbox: the worst and oldest stands first
-    assert "14 min" in author.evaluate("document.activeElement.textContent")
+    assert "Zhongyuan and 4 more" in author.evaluate("document.activeElement.textContent")
     author.keyboard.press("Enter")
     until(author, "document.querySelector('#warn-decide').textContent.includes('A new warning')")
     author.click("text=Write it")
