@@ -77,7 +77,7 @@ def _put(connection: Connection, rule: Rule, draft: Draft, now: datetime, land: 
     first, *others = beside
     for other in others:
         _end(connection, other.id, first.id, now)
-    before = max(int(draft.before), *(row.detail["before"] for row in beside))
+    before = max(int(draft.before), *(row.detail.get("before", 0) for row in beside))
     shares = _added([*(one for row in beside for one in shares_of(row)), share])
     _rewrite(connection, first, shares, now, before=before)
     return int(first.id)
@@ -93,7 +93,7 @@ def _beside(connection: Connection, rule: Rule, draft: Draft, now: datetime, lan
     rows = [
         row
         for row in _open(connection, *same)
-        if row.detail["branch"] == rule.branch
+        if row.detail.get("branch") == rule.branch
         and (row.id in mine or rule.key not in {one["rule"] for one in shares_of(row)})
     ]
     places = land.together([draft.regions, *(row.regions for row in rows)])

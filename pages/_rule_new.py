@@ -74,17 +74,18 @@ def panel(context: Context, person: str, t: Translate) -> list[Component]:
     """The key of a rule to be, and the rules that this person has begun."""
     links = [html.A(html.Code(key), href=address(key)) for key in begun(context, person)]
     named = [part for link in links for part in (" · ", link)][1:]
+    row = html.Div(
+        [
+            dmc.TextInput(
+                id="rules-new-key", placeholder="county.rainstorm", size="sm",
+                **{"aria-label": t("Key of the new rule")},
+            ),
+            html.Button(t("New rule"), id="rules-new", className="act", n_clicks=0),
+        ],
+        className="actions",
+    )  # fmt: skip
     return [
-        html.Div(
-            [
-                dmc.TextInput(
-                    id="rules-new-key", placeholder="county.rainstorm", size="sm",
-                    **{"aria-label": t("Key of the new rule")},
-                ),
-                html.Button(t("New rule"), id="rules-new", className="act", n_clicks=0),
-            ],
-            className="actions",
-        ),
+        html.Div(row),  # the page centres what stands in it
         html.P(id="rules-new-said", role="status"),
         dcc.Location(id="rules-new-go", refresh=True),
         *([html.P([t("Begun by you, and no version yet:"), " ", *named])] if links else []),
