@@ -25,7 +25,10 @@ from data.store.archive import write_durable
 MANIFEST = "manifest.json"
 MAP_SIZE = (1280, 800)
 NO_PROGRAM = "no voice program: sound is missing, videos have captions only"
-NO_VOICE = "no voice for {language}: nothing is spoken in it"
+NO_VOICE = {
+    "en": "no voice for English: nothing is spoken in it",
+    "zh": "no voice for Chinese: nothing is spoken in it",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +111,7 @@ def _notes(said: Sequence[Said], program: Speaker | None) -> list[str]:
     """What is missing, for the desk."""
     if program is None:
         return [NO_PROGRAM]
-    return [NO_VOICE.format(language=one.language) for one in said if not program.voice(one.locale)]
+    return [NO_VOICE[one.locale] for one in said if not program.voice(one.locale)]
 
 
 def _texts(said: Sequence[Said], folder: Path) -> Made:

@@ -28,6 +28,7 @@ from data.model import Level
 from data.regions import default_base_dir
 from data.store.engine import Store
 from data.store.tables import approval, warning
+from data.text import translator
 from tests.alerts.media.warnings import CHINESE, EXERCISE, NOW, SENT, WARNING, said
 from tests.conftest import ROOT
 
@@ -322,6 +323,12 @@ def test_without_a_voice_there_are_captions_and_it_is_said(tmp_path: Path, monke
     assert "Audio" not in facts(tmp_path / "video-1x1-captions.mp4")
 
 
+def test_what_the_desk_is_told_is_translated(made: Path) -> None:
+    t, manifest = translator("zh"), json.loads((made / "manifest.json").read_text())
+    told = {one["description"] for one in manifest["files"]} | {making.NO_PROGRAM, *making.NO_VOICE.values()}
+    assert sorted(text for text in told if t(text) == text) == []
+
+
 def test_only_one_language_with_a_voice_is_spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = speaker()
     assert program is not None
@@ -330,4 +337,4 @@ def test_only_one_language_with_a_voice_is_spoken(tmp_path: Path, monkeypatch: p
     manifest = make(order, tmp_path, BASE, replace(program, voices=(("en", "en-gb"),)))
     names = [one["name"] for one in manifest["files"]]
     assert [name for name in names if name.startswith("video")] == ["video-1x1-en-gb.mp4"]
-    assert manifest["notes"] == ["no voice for zh-CN: nothing is spoken in it"]
+    assert manifest["notes"] == ["no voice for Chinese: nothing is spoken in it"]
