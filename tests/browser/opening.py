@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from data.clock import utc_now
@@ -58,3 +60,9 @@ def opening(url: str, chromium: Any, index: RegionIndex, **given: Any) -> Iterat
         context.close()
     assert site.foreign == []
     assert site.complaints == []
+
+
+def picture(page: Any, name: str) -> None:
+    """Keep what the page looks like where PICTURES names a folder."""
+    if os.environ.get("PICTURES"):
+        page.screenshot(path=str(Path(os.environ["PICTURES"]) / f"{name}.png"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,8 @@ from data.store.engine import open_store
 from data.store.tables import evaluation, rule_state
 from pages._feed_actions import act
 from tests import scene
-from tests.browser.conftest import PATIENCE_S, Site, until
+from tests.browser.conftest import until
+from tests.browser.opening import opening, picture
 from tests.running import PASSWORD, FeedServer, Running
 
 pytestmark = pytest.mark.browser
@@ -55,35 +55,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def open_as(running: Running, chromium: Any, index: RegionIndex) -> Iterator[Callable[..., Any]]:
-    """A page of a person who has signed in; no complaint of the browser is let pass."""
-    contexts = []
-    site = Site(url=running.url, store=None, index=index, now=utc_now())  # type: ignore[arg-type]
+    """A page of a person who has signed in."""
+    with opening(running.url, chromium, index) as opened:
 
-    def opened(email: str, path: str, *, language: str = "en", **options: Any) -> Any:
-        context = chromium.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
-        contexts.append(context)
-        context.add_cookies([{"name": "tocsin_lang", "value": language, "url": running.url}])
-        context.set_default_timeout(PATIENCE_S * 1000)
-        page = site.watch(context)
-        page.goto(f"{running.url}/login")
-        page.fill("input[name=email]", email)
-        page.fill("input[name=password]", PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_url(f"{running.url}/")
-        page.goto(f"{running.url}{path}")
-        return page
+        def page_of(email: str, path: str, *, language: str = "en", **options: Any) -> Any:
+            return opened(path, email=email, language=language, **options)[0]
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert site.foreign == []
-    assert site.complaints == []
-
-
-def picture(page: Any, name: str) -> None:
-    """Keep what the page looks like where PICTURES names a folder."""
-    if os.environ.get("PICTURES"):
-        page.screenshot(path=str(Path(os.environ["PICTURES"]) / f"{name}.png"))
+        yield page_of
 
 
 def past(folder: Path) -> None:
@@ -166,7 +144,7 @@ def test_a_rule_is_edited_previewed_tried_enabled_and_run(running: Running, open
     author.set_input_files("#rules-truth input[type=file]", str(tmp_path / "truth.csv"))
     until(author, "document.querySelector('#rules-truth-name').innerText === 'truth.csv'")
     author.click("#rules-try")
-    until(author, "document.querySelector('#rules-report h2') !== null", 120)
+    until(author, "document.querySelector('#rules-report h2') !== null")
     assert "Of 1 events 1 were warned of" in author.inner_text(".rules-lead")
     until(author, "document.querySelectorAll('.rules-charts .js-plotly-plot').length === 4")
     picture(author, "rules_proof")
@@ -250,3 +228,17 @@ def test_page_fits_a_phone_in_chinese(open_as: Any, scheme: str) -> None:
         page.wait_for_timeout(200)
         assert page.evaluate(fits), name
         picture(page, f"rules_phone_{scheme}_{name}")
+
+
+def test_a_new_rule_begins_under_a_key_of_its_own(open_as: Any) -> None:
+    page = open_as("duty@example.org", "/rules")
+    page.fill("#rules-new-key", RAIN)
+    page.click("#rules-new")
+    until(page, "document.querySelector('#rules-new-said').innerText.includes('already: open that one')")
+    page.fill("#rules-new-key", "county.cloudburst")
+    picture(page, "rules_new_list")
+    page.click("#rules-new")
+    page.wait_for_url("**rule=county.cloudburst")
+    until(page, "document.querySelector('.rules-good') !== null")
+    assert "key: county.cloudburst" in page.evaluate(TEXT)
+    picture(page, "rules_new")
