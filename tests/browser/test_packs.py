@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from alerts.pack import load_rules
 from data.regions import RegionIndex
 from tests.browser.conftest import until
-from tests.browser.opening import opening, signed_in
+from tests.browser.opening import opening, picture, signed_in
 from tests.running import Running
 
 pytestmark = pytest.mark.browser
@@ -55,12 +53,6 @@ def open_packs(running: Running, session: Any, chromium: Any, index: RegionIndex
             return opened(path, language=language, ready=ready, **options)[0]
 
         yield packs
-
-
-def picture(page: Any, name: str) -> None:
-    """Keep what the page looks like where PICTURES names a folder."""
-    if os.environ.get("PICTURES"):
-        page.screenshot(path=str(Path(os.environ["PICTURES"]) / f"{name}.png"))
 
 
 def test_every_rule_is_listed_and_a_hazard_can_be_chosen(open_packs: Any) -> None:

@@ -12,14 +12,13 @@ import pytest
 import sqlalchemy as sa
 
 from alerts.offer import shares_of
-from data.clock import utc_now
 from data.regions import RegionIndex
 from data.store.engine import open_store
 from data.store.tables import proposal
-from tests.browser.conftest import PATIENCE_S, Site, until
+from tests.browser.conftest import PATIENCE_S, until
+from tests.browser.opening import opening, picture
 from tests.browser.test_exercise import Drill
-from tests.browser.test_rules import FORMED, TEXT, past, picture, tab
-from tests.running import PASSWORD
+from tests.browser.test_rules import FORMED, TEXT, past, tab
 
 pytestmark = pytest.mark.browser
 
@@ -40,28 +39,13 @@ def drill(index: RegionIndex, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture
 def open_as(drill: Drill, chromium: Any, index: RegionIndex) -> Iterator[Callable[..., Any]]:
     """A page of the drill, of a person who has signed in."""
-    contexts = []
-    site = Site(url=drill.url, store=None, index=index, now=utc_now())  # type: ignore[arg-type]
+    with opening(drill.url, chromium, index, locale="en-GB") as opened:
 
-    def opened(email: str, path: str) -> Any:
-        context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE_S * 1000)
-        page = site.watch(context)
-        answers(drill)
-        page.goto(f"{drill.url}/login")
-        page.fill("input[name=email]", email)
-        page.fill("input[name=password]", PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_url(f"{drill.url}/")
-        page.goto(f"{drill.url}{path}")
-        return page
+        def page_of(email: str, path: str) -> Any:
+            answers(drill)
+            return opened(path, email=email)[0]
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert site.foreign == []
-    assert site.complaints == []
+        yield page_of
 
 
 def answers(drill: Drill) -> None:

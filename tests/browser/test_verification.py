@@ -16,8 +16,7 @@ from data.regions import RegionIndex
 from data.store.engine import open_store
 from data.store.tables import rule_version, transition
 from tests.browser.conftest import until
-from tests.browser.opening import opening, signed_in
-from tests.browser.test_packs import picture
+from tests.browser.opening import opening, picture, signed_in
 from tests.running import Running
 
 pytestmark = pytest.mark.browser
