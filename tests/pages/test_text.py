@@ -30,7 +30,7 @@ def literals(path: Path) -> Iterator[str]:
 
 def messages() -> set[str]:
     """All that the pages say: literals, and the tables whose words pass through `t`."""
-    modules = (*(ROOT / "pages").glob("*.py"), *(ROOT / "layers").rglob("*.py"))
+    modules = (*(ROOT / "pages").rglob("*.py"), *(ROOT / "layers").rglob("*.py"))
     found = {text for path in modules for text in literals(path)}
     tables = [
         *KINDS.values(),
