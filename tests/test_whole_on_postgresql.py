@@ -52,13 +52,13 @@ def test_feeds_rules_and_leadership_work_on_postgresql(postgres_url: str, home: 
         with store.read() as connection:
             assert connection.execute(sa.select(sa.func.count()).select_from(event)).scalar_one() == 4
             assert connection.execute(sa.select(sa.func.count()).select_from(observation)).scalar_one() > 100
-            row = connection.execute(sa.select(leader)).one()
+            row = connection.execute(sa.select(leader).where(leader.c.name == "engine")).one()
         os.kill(int(row.holder.rpartition(":")[2]), signal.SIGKILL)  # one of the two engines started here
         killed_at = utc_now()
 
         def followed() -> bool:
             with store.read() as connection:
-                epoch = connection.execute(sa.select(leader.c.epoch)).scalar_one()
+                epoch = connection.execute(sa.select(leader.c.epoch).where(leader.c.name == "engine")).scalar_one()
                 newest = connection.execute(sa.select(sa.func.max(evaluation.c.at))).scalar_one()
             return bool(epoch > row.epoch and newest > killed_at)
 
