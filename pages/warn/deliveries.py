@@ -155,7 +155,7 @@ def _failures(connection: Connection, id: int, context: Context, t: Translate) -
         return []
     items = [
         html.Li([html.B(shown_address(row.recipient)), " · ", t(STATES.get(row.state, row.state)), " · ",
-                 t("{n} attempts").format(n=row.attempts), " · ", row.error])
+                 t("attempts: {n}").format(n=row.attempts), " · ", row.error])
         for row in rows
     ]  # fmt: skip
     return [html.H3(t("What did not arrive")), html.Ul(items, className="warn-failures")]

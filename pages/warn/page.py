@@ -149,10 +149,11 @@ def _register_list(dash_app: Dash, context: Context) -> None:
     @dash_app.callback(
         Output("warn-list", "children"), Output("warn-seen", "data"), Output("warn-again", "data"),
         Input("warn-tick", "n_intervals"), Input("address", "search"), Input("warn-decided-at", "data"),
+        Input(f"{MAP}-live", "data"),
         State("warn-seen", "data"), State("warn-shown", "data"),
     )  # fmt: skip
     @needs("warn.view")
-    def refresh(_ticks: Any, search: Any, _decided: Any, seen: Any, mark: Any) -> Any:
+    def refresh(_ticks: Any, search: Any, _decided: Any, _live: Any, seen: Any, mark: Any) -> Any:
         """The list where it says something else than before, and what is open where somebody else has changed it."""
         locale = locale_of(context)
         with context.store.read() as connection:
@@ -160,7 +161,7 @@ def _register_list(dash_app: Dash, context: Context) -> None:
         said = signature(picture, chosen(search))
         if seen == said:
             return no_update, no_update, no_update
-        item = service.find(context, mark) if ctx.triggered_id == "warn-tick" else None
+        item = service.find(context, mark) if ctx.triggered_id in ("warn-tick", f"{MAP}-live") else None
         others = item is not None and service.changed_by_others(item, mark, context)
         built = build(picture, chosen(search), current(), context, translator(locale), locale)
         return built, said, {"at": picture.now.isoformat()} if others else no_update
