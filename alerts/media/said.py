@@ -90,8 +90,11 @@ class Said:
 
     @property
     def head(self) -> str:
-        """`what` behind its stamp."""
-        return self.t("[{stamp}] {what}").format(stamp=self.stamp, what=self.what) if self.stamp else self.what
+        """`what` behind its stamp, which stands there once: the desk marks the event too."""
+        if not self.stamp:
+            return self.what
+        what = self.what.replace(f"{self.stamp}: ", "").replace(f"{self.stamp}：", "")
+        return self.t("[{stamp}] {what}").format(stamp=self.stamp, what=what)
 
     @property
     def until(self) -> str:

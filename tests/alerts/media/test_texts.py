@@ -255,3 +255,9 @@ def test_words_of_the_house_exist_in_both_languages() -> None:
     assert sorted(word for word in said_words if t(word) == word) == []
     assert set(LEVEL_WORDS) == set(Level) == set(COLOURS)
     assert set(COLOUR_WORDS) == {level for level in Level if level > Level.NONE}
+
+
+def test_a_mark_that_the_event_bears_already_stands_once() -> None:
+    for one, word in zip(said(EXERCISE), ("EXERCISE: ", "演练："), strict=True):
+        marked = replace(one, event=f"{word}{one.event}")
+        assert marked.head == one.head
