@@ -22,7 +22,7 @@ from tests.running import PASSWORD, Running
 
 pytestmark = pytest.mark.browser
 
-LIST = "document.querySelector('#standing-list').textContent"
+LIST = "(document.querySelector('#standing-list')?.textContent ?? '')"
 
 
 def fresh_code(secret: str, used: set[int]) -> str:
