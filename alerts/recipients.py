@@ -96,6 +96,15 @@ def read_groups(connection: Connection) -> list[Group]:
     return [_group(row) for row in connection.execute(sa.select(recipient_group).order_by(recipient_group.c.name))]
 
 
+def addressed(connection: Connection, issued: Issued, named: Collection[str], above: Above) -> list[Group]:
+    """The groups that the author named, or else those whom a message concerns; never one that may not hear of it."""
+    return [
+        group
+        for group in read_groups(connection)
+        if group.may_hear(issued.status) and (group.name in named if named else group.hears(issued, above))
+    ]
+
+
 def readers_of(connection: Connection, groups: Iterable[Group]) -> list[Reader]:
     """The active addresses of groups, in the order of the groups."""
     names = {group.id: group.name for group in groups}

@@ -23,7 +23,7 @@ from alerts.desk.issued import Issued
 from alerts.ledger import Queued, put
 from alerts.media.said import Said, said_of
 from alerts.media.texts import LONG, chat, email, page, sms
-from alerts.recipients import Group, Reader, read_groups, readers_of, subscribers
+from alerts.recipients import Group, Reader, addressed, readers_of, subscribers
 from alerts.vouch import PUBLIC
 from data.actor import Above, codes_above
 from data.clock import iso
@@ -85,12 +85,8 @@ class Routing:
     def _groups(self, connection: Connection, issued: Issued) -> dict[str, Group]:
         """The groups that the author named, or else those whom it concerns."""
         content = connection.execute(sa.select(warning.c.content).where(warning.c.id == issued.id)).scalar() or {}
-        named = set(content.get("groups", ()))
-        return {
-            group.name: group
-            for group in read_groups(connection)
-            if group.may_hear(issued.status) and (group.name in named if named else group.hears(issued, self.above))
-        }
+        groups = addressed(connection, issued, set(content.get("groups", ())), self.above)
+        return {group.name: group for group in groups}
 
     def _rows(
         self, issued: Issued, readers: Iterable[Reader], groups: Mapping[str, Group], now: datetime

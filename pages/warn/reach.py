@@ -15,7 +15,7 @@ from alerts.channels.allowed import allowed
 from alerts.desk.desk import reach
 from alerts.desk.issued import Issued
 from alerts.desk.read import DeskWarning
-from alerts.recipients import read_groups, readers_of, subscribers
+from alerts.recipients import addressed, readers_of, subscribers
 from alerts.vouch import PUBLIC
 from data.actor import codes_above
 from data.store.exercise import scenario_of
@@ -48,14 +48,9 @@ def reached(item: DeskWarning, context: Context) -> Reach:
         level=item.level, regions=reach(item.content), alert=NOTHING_SAID, signed=b"",
         signed_sha256="", sent_at=now, onset_at=item.onset_at, expires_at=item.expires_at or now,
     )  # fmt: skip
-    above, named = codes_above(context.regions), set(item.content.groups)
+    above = codes_above(context.regions)
     with context.store.read() as connection:
-        groups = [
-            group
-            for group in read_groups(connection)
-            if group.may_hear(item.status) and (group.name in named if named else group.hears(issued, above))
-        ]
-        readers = readers_of(connection, groups)
+        readers = readers_of(connection, addressed(connection, issued, set(item.content.groups), above))
         if item.status == "Actual":
             readers += subscribers(connection, issued, above, PUBLIC)
     channels = Counter(channel for channel, _ in {(one.channel, one.address) for one in readers})
