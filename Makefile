@@ -15,7 +15,7 @@ PART_ground := tests/layers tests/data
 PART_rest := tests $(addprefix --ignore=,$(PART_browser) $(PART_alerts) $(PART_ground))
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup test prove doctor lint clean $(PARTS:%=tests-of-%)
+.PHONY: help run demo setup test prove bench-survey doctor lint clean $(PARTS:%=tests-of-%)
 
 help:
 	@echo "make run     set up and start on http://127.0.0.1:8050"
@@ -23,6 +23,7 @@ help:
 	@echo "make setup   only set up: packages, browser bundle, base data"
 	@echo "make test    set up for tests, then every check and test"
 	@echo "make prove   the slow proofs"
+	@echo "make bench-survey N=1e7  the survey store with records made here, beside DuckDB and datashader"
 	@echo "make doctor  what is missing or wrong"
 	@echo "make clean   remove the environment, bundles and base data (not the database)"
 
@@ -55,6 +56,11 @@ lint: $(VENV)/test.stamp
 prove: $(VENV)/test.stamp
 	@$(BIN)/python -m data.setup --for-tests
 	TOCSIN_PROVE=1 $(BIN)/python -m pytest -m "prove or property"
+
+N ?= 1e7
+bench-survey: $(VENV)/run.stamp
+	$(PIP) install --quiet -r requirements-bench.txt
+	$(BIN)/python bench/bench_survey.py --records $(N) --peers
 
 clean:
 	rm -rf $(VENV) assets/vendor data/var/npm data/var/base data/var/stamps
