@@ -6,8 +6,6 @@ import {shapeElement} from './shapes.mjs';
 import {make} from './words.mjs';
 
 const EVERY_MS = 10_000;
-/** A map that is lower opens without its legend [pixels]. */
-const LEAST_HEIGHT = 420;
 
 export class Legend {
   constructor(/** @type {import('./map.mjs').MapView} */ view) {
@@ -15,7 +13,7 @@ export class Legend {
     this.body = make('div', 'map-legend-body');
     const heading = make('summary', '', view.words.say('legend'));
     this.element = /** @type {HTMLDetailsElement} */ (make('details', 'map-legend', heading, this.body));
-    const small = view.element.clientHeight < LEAST_HEIGHT || matchMedia('(max-width: 700px)').matches;
+    const small = Boolean(view.element.closest('#warn')) || matchMedia('(max-width: 700px)').matches; // the desk's map is low
     this.element.open = !small;
     view.frame.append(this.element);
     this.timer = setInterval(() => this.draw(), EVERY_MS);
