@@ -13,10 +13,11 @@ from flask import request
 from access.guard import csrf_cookie_name, needs
 from access.people import current
 from data.clock import Clock, utc_now
-from data.settings import ROOT, Settings
+from data.settings import Settings
 from data.store.engine import Store
 from data.text import Translate, translator
 from pages import about, admin, feeds, handover, packs, plan, rules, standing, verification, warn, watch
+from pages._assets import ASSETS
 from pages._context import Context, FeedHealth, SourceManifest
 from pages._facts import FactReader
 from pages._locale import locale_of
@@ -72,9 +73,7 @@ def build_pages(
         "tocsin",
         title="Tocsin",
         update_title="",
-        assets_folder=str(ROOT / "assets"),
-        assets_ignore=r"^(?!entry\.mjs$).*\.mjs$",  # modules are imported by the entry; ignored files are served
-        assets_path_ignore=["vendor", "bundle", "public"],
+        **ASSETS,
         suppress_callback_exceptions=True,
         index_string=INDEX,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],

@@ -27,7 +27,7 @@ ARGUMENTS = (
     "--disable-component-update", "--disable-sync", "--use-gl=angle", "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
 )  # fmt: skip
-PATIENCE_S = 180.0  # how long a page may take on a busy machine; nothing is measured by it
+PATIENCE_S = 60.0  # how long a page may take on a busy machine; nothing is measured by it
 
 
 @pytest.fixture(scope="session")

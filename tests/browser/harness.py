@@ -43,10 +43,12 @@ def build(store: Store, settings: Settings, **options: Any) -> Any:
     _map = _module("pages/_map.py")
 
     dash_app = Dash(
-        "harness", assets_folder=str(ROOT / "assets"), assets_ignore=r"^(?!entry\.mjs$).*\.mjs$",
-        assets_path_ignore=["vendor", "bundle"], update_title="",
-        external_stylesheets=["/assets/vendor/fonts-zh.css"], suppress_callback_exceptions=True,
-    )  # fmt: skip
+        "harness",
+        **_module("pages/_assets.py").ASSETS,
+        update_title="",
+        external_stylesheets=["/assets/vendor/fonts-zh.css"],
+        suppress_callback_exceptions=True,
+    )
     _map.connect_map("map")
     page = html.Div(_map.map_view("map", packs=settings.packs, **options), style={"position": "fixed", "inset": 0})
     dash_app.layout = html.Div([page, dcc.Store(id="seen"), html.Button("x", id="swap", style={"display": "none"})])
