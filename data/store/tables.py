@@ -989,3 +989,60 @@ handover = Table(
     sa.CheckConstraint("incoming IS NULL OR incoming <> outgoing", name="two_people"),
     sa.CheckConstraint("(incoming IS NULL) = (accepted_at IS NULL)", name="taken_whole"),
 )
+
+# What surveys there are. The records of a dataset stand in deliveries; the one store of it serves them.
+survey_dataset = Table(
+    "survey_dataset",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    _column("title", Json),  # en and zh
+    _column("level", String(12)),  # national provincial municipal county
+    _column("unit", String(40), server_default=""),  # region whose database it belongs to; "" is none
+    _column("sector", String(40)),  # keys of data/surveys: sectors.yaml and kinds.yaml
+    _column("kind", String(60)),
+    _column("data_class", String(12)),  # public shared restricted secret
+    _column("licence", Text, server_default=""),
+    _column("provenance", Text, server_default=""),
+    _column("record_schema", Json),  # layers.survey.schema.Schema
+    _column("mapping", Json),  # provider's columns into ours, as a person confirmed it
+    _column("created_at", UtcTime),
+    _column("created_by", String(255)),
+    sa.CheckConstraint("level IN ('national', 'provincial', 'municipal', 'county')", name="level"),
+    sa.CheckConstraint("data_class IN ('public', 'shared', 'restricted', 'secret')", name="class"),
+)
+
+# One delivery of a dataset. Its files and facts stay as they came; only its state moves on.
+survey_delivery = Table(
+    "survey_delivery",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("dataset", String(80), ForeignKey("survey_dataset.name")),
+    _column("version", Integer),  # 1, 2, 3 within its dataset
+    _column("mode", String(8)),  # replace append amend
+    _column("unit", String(40), server_default=""),  # region that submitted it; "" is not said
+    _column("state", String(12)),  # loaded inspected passed returned served replaced
+    _column("folder", Text),  # of its Parquet files, relative to the home folder
+    _column("digest", String(64)),  # of its content, whatever the files are called
+    _column("rows", Integer),
+    _column("refused", Integer),
+    _column("sources", Json),  # name, size and sha256 of every file that came
+    _column("notes", Json),
+    _column("received_at", UtcTime),
+    _column("received_by", String(255)),
+    _column("answers", Key, ForeignKey("survey_delivery.id"), nullable=True),  # the returned one that it puts right
+    sa.UniqueConstraint("dataset", "version"),
+    sa.CheckConstraint("mode IN ('replace', 'append', 'amend')", name="mode"),
+)
+
+# What happened to a delivery: append only.
+survey_trace = Table(
+    "survey_trace",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("delivery_id", Key, ForeignKey("survey_delivery.id")),
+    _column("at", UtcTime),
+    _column("by", String(255)),
+    _column("state", String(12)),  # the state that it came to
+    _column("detail", Json),
+    Index(None, "delivery_id", "id"),
+)
