@@ -1046,3 +1046,104 @@ survey_trace = Table(
     _column("detail", Json),
     Index(None, "delivery_id", "id"),
 )
+
+# One delivery on its way to or from another Tocsin, and what became of it there.
+exchange_transfer = Table(
+    "exchange_transfer",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("peer", String(40)),
+    _column("direction", String(3)),  # out in
+    _column("dataset", String(80)),  # as it is called here
+    _column("delivery_id", Key, ForeignKey("survey_delivery.id"), nullable=True),  # in: once it has arrived
+    _column("version", Integer),  # at the sender
+    _column("content", String(64)),  # digest of its files
+    _column("state", String(12)),  # moving arrived refused
+    _column("chunks", Integer),
+    _column("chunks_there", Integer),  # that the receiver has
+    _column("bytes", Key),
+    _column("bytes_sent", Key),  # over the line; less than `bytes` where the receiver had a part already
+    _column("reason", Text, server_default=""),  # why it was refused, or why it waits
+    _column("receipt", Json, nullable=True),  # signed by the receiver
+    _column("verdict", Json, nullable=True),  # state at the receiver, signed by it, with its list of faults
+    _column("started_at", UtcTime),
+    _column("updated_at", UtcTime),
+    sa.UniqueConstraint("peer", "direction", "content"),
+    sa.CheckConstraint("direction IN ('out', 'in')", name="direction"),
+    sa.CheckConstraint("state IN ('moving', 'arrived', 'refused')", name="state"),
+)
+
+# One run of the rules over a delivery; its findings lie in `folder` below the home folder.
+survey_inspection = Table(
+    "survey_inspection",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("delivery_id", Key, ForeignKey("survey_delivery.id")),
+    _column("at", UtcTime),
+    _column("by", String(255)),
+    _column("rules", String(64)),  # digest of the rules as they were
+    _column("folder", Text),
+    _column("summary", Json),  # rules with their counts, records, units
+    Index(None, "delivery_id", "id"),
+)
+
+# How many records there ought to be: the newest of a dataset and unit counts.
+survey_expected = Table(
+    "survey_expected",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("dataset", String(80), ForeignKey("survey_dataset.name")),
+    _column("unit", String(40)),
+    _column("count", Integer),
+    _column("source", Text),
+    _column("at", UtcTime),
+    _column("by", String(255)),
+    Index(None, "dataset", "unit", "id"),
+)
+
+# Records drawn for a check in the field.
+survey_sample = Table(
+    "survey_sample",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("delivery_id", Key, ForeignKey("survey_delivery.id")),
+    _column("seed", sa.BigInteger),
+    _column("design", Json),
+    _column("strata", Json),  # unit, kind, how many records there are and how many were drawn
+    _column("drawn_at", UtcTime),
+    _column("drawn_by", String(255)),
+    Index(None, "delivery_id", "id"),
+)
+
+survey_sample_record = Table(
+    "survey_sample_record",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("sample_id", Key, ForeignKey("survey_sample.id")),
+    _column("number", Integer),  # on the printed list
+    _column("row", sa.BigInteger),  # within the delivery
+    _column("record_id", Text),  # as the provider calls it
+    _column("unit", String(40)),
+    _column("kind", String(200)),
+    _column("lon", sa.Float, nullable=True),
+    _column("lat", sa.Float, nullable=True),
+    _column("facts", Json),
+    sa.UniqueConstraint("sample_id", "number"),
+)
+
+# What somebody found at a drawn record: append only, the newest counts.
+survey_field_finding = Table(
+    "survey_field_finding",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("record_id", Key, ForeignKey("survey_sample_record.id")),
+    _column("outcome", String(12)),  # right faulty absent unreached
+    _column("faults", Json),  # attribute and what it ought to be
+    _column("note", Text, server_default=""),
+    _column("found_by", String(255)),
+    _column("found_at", UtcTime),
+    _column("entered_by", String(255)),
+    _column("entered_at", UtcTime),
+    sa.CheckConstraint("outcome IN ('right', 'faulty', 'absent', 'unreached')", name="outcome"),
+    Index(None, "record_id", "id"),
+)
