@@ -1147,3 +1147,82 @@ survey_field_finding = Table(
     sa.CheckConstraint("outcome IN ('right', 'faulty', 'absent', 'unreached')", name="outcome"),
     Index(None, "record_id", "id"),
 )
+
+# What an office set for a dataset beside its class. Without a row the class alone says.
+survey_terms = Table(
+    "survey_terms",
+    metadata,
+    Column("dataset", String(80), primary_key=True),  # name of a store; a row of the catalogue is not needed
+    _column("least", Integer, nullable=True),  # smallest count that is told; NULL: as the class says
+    _column("accuracy_m", sa.Double, nullable=True),  # how far a mark may move a record; NULL: the usual
+    _column("changed_at", UtcTime),
+    _column("changed_by", String(255)),
+)
+
+# Somebody asks to see a dataset, somebody else decides. Rows are never changed but for decision and end.
+survey_grant = Table(
+    "survey_grant",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("dataset", String(80)),
+    _column("asked_by", String(255)),
+    _column("asked_at", UtcTime),
+    _column("purpose", Text),
+    _column("allows", String(10)),  # counts records export: each holds those before it
+    _column("regions", Json),  # codes, with all below; empty is everywhere
+    _column("facets", Json),  # facet -> values; empty is all
+    _column("expires_at", UtcTime),
+    _column("granted", sa.Boolean, nullable=True),  # NULL: nobody has decided
+    _column("decided_at", UtcTime, nullable=True),
+    _column("decided_by", String(255), nullable=True),
+    _column("reason", Text, server_default=""),
+    _column("revoked_at", UtcTime, nullable=True),
+    _column("revoked_by", String(255), server_default=""),
+    sa.CheckConstraint("allows IN ('counts', 'records', 'export')", name="allows"),
+    sa.CheckConstraint("decided_by IS NULL OR decided_by <> asked_by", name="two_people"),
+    sa.CheckConstraint("(granted IS NULL) = (decided_by IS NULL)", name="decided_whole"),
+    Index(None, "dataset", "asked_by"),
+)
+
+# How often somebody read classified data, by the hour; each first reading also stands in the audit chain.
+survey_read = Table(
+    "survey_read",
+    metadata,
+    _column("dataset", String(80), primary_key=True),
+    _column("reader", String(255), primary_key=True),
+    _column("kind", String(12), primary_key=True),  # tiles counts rows export
+    _column("hour", UtcTime, primary_key=True),
+    _column("times", Integer),
+)
+
+# Every copy that left: by its number the mark in it is found again.
+survey_copy = Table(
+    "survey_copy",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("dataset", String(80)),
+    _column("reader", String(255)),
+    _column("at", UtcTime),
+    _column("purpose", Text),
+    _column("form", String(10)),  # csv geojson parquet
+    _column("rows", Integer, nullable=True),  # NULL: it was not written to its end
+    _column("step_deg", sa.Double),  # of the grid in which the mark lies
+    Index(None, "dataset"),
+)
+
+# What a program shows instead of a session. It may read, as the account that made it.
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("token_sha256", String(64), unique=True),
+    _column("user_id", Integer, ForeignKey("user.id")),
+    _column("name", String(100)),
+    _column("actions", Json),  # of access.matrix: what it is for
+    _column("created_at", UtcTime),
+    _column("expires_at", UtcTime),
+    _column("used_at", UtcTime, nullable=True),
+    _column("revoked_at", UtcTime, nullable=True),
+    _column("revoked_by", String(255), server_default=""),
+    Index(None, "user_id"),
+)
