@@ -181,7 +181,9 @@ def _register_choices(dash_app: Dash, context: Context) -> None:
     )  # fmt: skip
     @needs("admin.users")
     def search(typed: Any, chosen: Any) -> Any:
-        return region_choices(context.regions, str(typed or "")[:80], _texts(chosen), locale_of(context))
+        if not typed:
+            return no_update  # the text goes when a region is chosen, and a list without that one would unchoose it
+        return region_choices(context.regions, str(typed)[:80], _texts(chosen), locale_of(context))
 
 
 def faults(error: ConfigError, t: Translate) -> Any:

@@ -120,7 +120,7 @@ def test_feeds_page_pauses_a_feed_and_says_who_did(running: Running, opened: Ope
     until(page, "document.querySelector('.detail .act.primary')?.innerText.includes('Resume')")
     assert "feed.pause" in str(audit_actions(running))
     page.click(".detail .act.primary:has-text('Resume')")
-    until(page, "document.querySelector('.detail')?.innerText.includes('Pause')")
+    page.wait_for_selector(".detail .act:text-is('Pause')")
     assert "feed.resume" in str(audit_actions(running))
 
 
