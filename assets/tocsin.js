@@ -51,7 +51,8 @@
   /** Marks the page's own link. */
   function active(pathname) {
     for (const link of document.querySelectorAll("a.nav")) {
-      if (new URL(link.href).pathname === pathname) link.setAttribute("aria-current", "page");
+      const own = new URL(link.href).pathname;
+      if (own === pathname || (own !== "/" && pathname.startsWith(`${own}/`))) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
     return pathname;

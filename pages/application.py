@@ -16,14 +16,14 @@ from data.clock import Clock, utc_now
 from data.settings import Settings
 from data.store.engine import Store
 from data.text import Translate, translator
-from pages import about, admin, feeds, handover, packs, plan, rules, standing, verification, warn, watch
+from pages import about, admin, feeds, handover, packs, plan, rules, standing, surveys, verification, warn, watch
 from pages._assets import ASSETS
 from pages._context import Context, FeedHealth, SourceManifest
 from pages._facts import FactReader
 from pages._locale import locale_of
 from pages._shell import shell, status
 
-PAGES = (watch, warn, plan, rules, packs, verification, handover, standing, feeds, admin, about)
+PAGES = (watch, warn, plan, surveys, rules, packs, verification, handover, standing, feeds, admin, about)
 
 INDEX = """<!DOCTYPE html>
 <html lang="LANGUAGE">
@@ -39,7 +39,7 @@ FONTS = {
 }
 
 PRELOAD = '<link rel="modulepreload" href="/assets/vendor/map.mjs">'
-IN_BOTH = (warn.PATH, standing.PATH)  # pages with texts of warnings
+IN_BOTH = (warn.PATH, standing.PATH, handover.PATH, admin.PATH)  # with texts of warnings, or names of people
 WITH_MAP = (watch.PATH, warn.PATH, plan.PATH)
 
 
@@ -55,7 +55,7 @@ class Application(Dash):
     def interpolate_index(self, **parts: Any) -> str:
         locale = locale_of(self.context)
         page: str = super().interpolate_index(**parts)
-        fonts = FONTS["zh" if request.path in IN_BOTH else locale]  # warnings are written in both languages
+        fonts = FONTS["zh" if request.path in IN_BOTH else locale]
         page = page.replace("LANGUAGE", {"en": "en", "zh": "zh-Hans"}[locale], 1).replace("FONTS", fonts, 1)
         return page.replace("PRELOAD", PRELOAD if request.path in WITH_MAP else "", 1)
 
@@ -95,6 +95,12 @@ def action_of_page(page: Any) -> str:
     return str(getattr(page, "ACTION", "watch.view"))
 
 
+def _holds(page: Any, pathname: str) -> bool:
+    """Whether an address is a page's own, or below one that has addresses below it."""
+    below = getattr(page, "BELOW", False) and (pathname or "").startswith(f"{page.PATH}/")
+    return bool(pathname == page.PATH or below)
+
+
 def _in_menu(page: Any) -> bool:
     return current().may(action_of_page(page)) and getattr(page, "IN_MENU", True)
 
@@ -117,10 +123,12 @@ def _register_frame(dash_app: Dash, context: Context, facts: FactReader) -> None
         t = translator(locale_of(context))
         asked = dict(parse_qsl((search or "").removeprefix("?")))
         for page in PAGES:
-            if pathname == page.PATH and not current().may(action_of_page(page)):
+            if not _holds(page, pathname):
+                continue
+            if not current().may(action_of_page(page)):
                 return html.Div([html.H1(t("This account may not open this page."))], className="prose")
-            if pathname == page.PATH:
-                return page.layout(context, t, locale_of(context), asked)
+            asked["below"] = pathname.removeprefix(page.PATH).strip("/")
+            return page.layout(context, t, locale_of(context), asked)
         return html.Div([html.H1(t("No such page")), dcc.Link(t("Watch"), href="/")], className="prose")
 
     @dash_app.callback(Output("status", "children"), Input("tick", "n_intervals"))

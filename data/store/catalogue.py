@@ -29,6 +29,8 @@ STEPS: Mapping[State, frozenset[State]] = {
     "replaced": frozenset({"served"}),
 }
 TOPIC = "surveys"
+# Words of addresses below /surveys that are about no dataset: no dataset may be called so.
+RESERVED = frozenset({"submissions", "exchange", "inspection", "sharing", "requests", "grants", "place", "catalogue"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,14 @@ import pytest
 from babel.messages.pofile import read_po
 
 from data.text import FOLDER, pick_locale, translator
+from pages import surveys
 from pages._changes import CAUSES, KINDS
 from pages._layers import LAYERS
 from pages._levels import WORDS
 from pages._phrases import phrase
 from pages._shell import LIGHT_WORDS
 from pages.application import PAGES
+from pages.surveys.words import CLASSES, LEVELS, MODES, STATES
 from tests.conftest import ROOT
 
 
@@ -38,6 +40,8 @@ def messages() -> set[str]:
         *WORDS.values(),
         *LIGHT_WORDS.values(),
         *(title for _, title, *_ in LAYERS),
+        *(word for table in (LEVELS, CLASSES, STATES, MODES) for word in table.values()),
+        *(part.TITLE for part in (*surveys.OF_DATASET, *surveys.OF_ALL)),
     ]
     return found | set(tables) | {page.TITLE for page in PAGES}
 

@@ -1,0 +1,37 @@
+"""Words for what the catalogue keeps as keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from data.text import Translate
+
+LEVELS = {"national": "National", "provincial": "Provincial", "municipal": "Municipal", "county": "County"}
+CLASSES = {
+    "public": "Public",
+    "shared": "Shared by agreement",
+    "restricted": "Restricted",
+    "secret": "Secret",
+}
+STATES = {
+    "loaded": "Loaded",
+    "inspected": "Inspected",
+    "passed": "Passed",
+    "returned": "Returned",
+    "served": "Served",
+    "replaced": "Replaced",
+}
+SIGNS = {"loaded": "○", "inspected": "◔", "passed": "✓", "returned": "↩", "served": "●", "replaced": "–"}
+MODES = {"replace": "in place of the earlier", "append": "beside the earlier", "amend": "changes the earlier"}
+
+
+def state_word(state: str, t: Translate) -> str:
+    """A state with its sign, so that it reads without colour."""
+    return f"{SIGNS.get(state, '?')} {t(STATES.get(state, state))}"
+
+
+def title_of(row: Any, locale: str) -> str:
+    """The title of a dataset in the reader's language, else in the other, else its name."""
+    title: Mapping[str, str] = row.title or {}
+    return title.get(locale) or next(iter(title.values()), "") or str(row.name)
