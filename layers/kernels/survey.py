@@ -90,8 +90,11 @@ def keys_of_cells(x: Any, y: Any, out: Any) -> None:
 
 @_compiled
 def buckets_of(key: Any, splitters: Any, bucket: Any, count: Any) -> None:
-    """Which bucket each key belongs to, and how many belong to each."""
+    """Which bucket each key belongs to, -1 for `NOWHERE`, and how many belong to each."""
     for index in range(len(key)):
+        if key[index] == NOWHERE:
+            bucket[index] = -1
+            continue
         low, high = 0, len(splitters)
         while low < high:
             middle = (low + high) >> 1
@@ -104,22 +107,33 @@ def buckets_of(key: Any, splitters: Any, bucket: Any, count: Any) -> None:
 
 
 @_compiled
-def scatter(words: Any, bucket: Any, place: Any, out: Any) -> None:
-    """Records as rows of words, put together by bucket; `place` is where each bucket begins and is moved on."""
+def order_by_bucket(bucket: Any, place: Any, out: Any) -> None:
+    """The records in the order of their buckets; `place` is where each bucket begins and is moved on."""
     for index in range(len(bucket)):
-        target = place[bucket[index]]
-        place[bucket[index]] = target + 1
-        for word in range(words.shape[1]):
-            out[target, word] = words[index, word]
+        if bucket[index] >= 0:
+            out[place[bucket[index]]] = index
+            place[bucket[index]] += 1
 
 
 @_compiled
-def reorder(words: Any, order: Any, out: Any) -> None:
-    """Records as rows of words, in another order."""
-    for index in range(len(order)):
-        source = order[index]
-        for word in range(words.shape[1]):
-            out[index, word] = words[source, word]
+def add_singles(cells: Any, numbers: Any, singles: Any, out: Any, out_numbers: Any) -> Any:
+    """Sorted cells with their counts, after sorted single ones were added; returns how many cells there are."""
+    known, single, place = 0, 0, 0
+    while known < len(cells) or single < len(singles):
+        if single == len(singles) or (known < len(cells) and cells[known] <= singles[single]):
+            cell, number = cells[known], numbers[known]
+            known += 1
+        else:
+            cell, number = singles[single], numba.uint32(0)
+        while known < len(cells) and cells[known] == cell:
+            number += numbers[known]
+            known += 1
+        while single < len(singles) and singles[single] == cell:
+            number += numba.uint32(1)
+            single += 1
+        out[place], out_numbers[place] = cell, number
+        place += 1
+    return place
 
 
 @_compiled

@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from layers.kernels.survey import cells_of, degrees_east, degrees_north, reorder
-from layers.survey.partition import as_words, peak_mb, spill_path
+from layers.kernels.survey import add_singles, cells_of, degrees_east, degrees_north
+from layers.survey.partition import peak_mb, read_spill, spill_path
 from layers.survey.plan import CUBE_LEVELS, TOTAL_LEVELS, Plan
 from layers.survey.schema import Schema, missing
 
 ROW_GROUP = 65_536
+LONG = 4  # bytes of a number that is written byte by byte; shorter ones have few values
 U = np.uint64
 Array = NDArray[Any]
 
@@ -50,15 +51,13 @@ def finish_bucket(job: Job) -> Finished:
     """Sort a bucket's records and write points, sidecar and pyramid pieces; its spill is removed at the end."""
     schema, folder = job.schema, Path(job.folder)
     spills = [spill_path(job.folder, job.bucket, worker) for worker in range(job.workers)]
-    records = np.concatenate([np.fromfile(path, schema.record) for path in spills])
-    order = np.argsort(records["key"].copy())
-    words = np.empty((len(records), schema.record.itemsize // 4), np.uint32)
-    reorder(as_words(records), order, words)
-    del order
-    records = words.reshape(-1).view(schema.record)
-    key, code = np.ascontiguousarray(records["key"]), np.ascontiguousarray(records["code"])
-    _write_points(folder / "points" / f"{job.bucket:05d}.parquet", records, code, schema)
-    del records, words
+    columns = read_spill(spills, schema)
+    order = np.argsort(columns["key"])
+    for name, values in columns.items():
+        columns[name] = values[order]
+    key, code = columns["key"], columns["code"]
+    _write_points(folder / "points" / f"{job.bucket:05d}.parquet", columns, schema)
+    del columns, order, values
     with (folder / "hot" / f"{job.bucket:05d}.raw").open("wb") as file:
         file.write(key.data)
         file.write(code.data)
@@ -82,29 +81,23 @@ def _bounds(key: Array) -> tuple[float, float, float, float] | None:
     return float(west), float(south), float(east), float(north)
 
 
-def _write_points(path: Path, records: Array, code: Array, schema: Schema) -> None:
-    """Parquet in the order of the keys; small numbers by dictionary, keys by their differences."""
-    combination = code & np.uint32((1 << schema.combination_bits) - 1)
+def _write_points(path: Path, records: Mapping[str, Array], schema: Schema) -> None:
+    """Parquet in the order of the keys: keys by their differences, short numbers by dictionary, long ones by byte."""
+    code = records["code"]
     region = (code >> np.uint32(schema.combination_bits)).astype(np.uint16)
-    columns: dict[str, Any] = {
-        "key": np.ascontiguousarray(records["key"]), "row": np.ascontiguousarray(records["row"]), "region": region,
-        **schema.facet_codes(combination),
-    }  # fmt: skip
-    small = ["region", *(facet.name for facet in schema.facets)]
-    floats: list[str] = []
+    facets = schema.facet_codes(code & np.uint32((1 << schema.combination_bits) - 1))
+    columns: dict[str, Any] = {"key": records["key"], "row": records["row"], "region": region, **facets}
     for column in schema.columns:
-        values = np.ascontiguousarray(records[column.name])
+        values = records[column.name]
         absent = np.isnan(values) if column.kind.startswith("f") else values == missing(column.kind)
-        columns[column.name] = pa.array(values, mask=absent)
-        (floats if column.kind.startswith("f") else small).append(column.name)
-    zipped = {"row", *floats}
+        columns[column.name] = pa.array(values, mask=absent if absent.any() else None)
+    long = [column.name for column in schema.columns if schema.record[column.name].itemsize >= LONG]
+    split = dict.fromkeys(["row", *long], "BYTE_STREAM_SPLIT")
     pq.write_table(
-        pa.table(columns), path, row_group_size=ROW_GROUP, write_statistics=["key", "region"], use_dictionary=small,
-        column_encoding={
-            "key": "DELTA_BINARY_PACKED", "row": "DELTA_BINARY_PACKED",
-            **dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
-        },
-        compression={name: "zstd" if name in zipped else "none" for name in columns},
+        pa.table(columns), path, row_group_size=ROW_GROUP, write_statistics=["key", "region"],
+        use_dictionary=[name for name in columns if name != "key" and name not in split],
+        column_encoding={"key": "DELTA_BINARY_PACKED", **split},
+        compression={**dict.fromkeys(columns, "none"), **dict.fromkeys(long, "zstd"), "row": "lz4"},
     )  # fmt: skip
 
 
@@ -118,7 +111,8 @@ def _write_pyramid(folder: Path, job: Job, key: Array, code: Array) -> None:
         own = deepest == zoom
         cell = key[own] >> U(64 - 2 * (zoom + CUBE_LEVELS))
         coarser = ((cube[0] >> (bits + U(2))) << bits) | (cube[0] & ((U(1) << bits) - U(1)))
-        cube = _merged((coarser, cube[1]), np.sort((cell << bits) | code[own].astype(U)))
+        order = np.argsort(coarser)
+        cube = _merged((coarser[order], cube[1][order]), np.sort((cell << bits) | code[own].astype(U)))
         total = _merged((total[0] >> U(2), total[1]), key[own] >> U(64 - 2 * (zoom + TOTAL_LEVELS)))
         for name, (keys, numbers) in (("cube", cube), ("total", total)):
             np.save(folder / f"{name}-{zoom:02d}-{job.bucket:05d}-key.npy", keys)
@@ -142,13 +136,9 @@ def _deepest(key: Array, counted: Mapping[int, Array]) -> Array:
 
 def _merged(counts: tuple[Array, Array], more: Array) -> tuple[Array, Array]:
     """Sorted cells with their counts, after sorted single ones were added."""
-    cells, numbers = np.concatenate([counts[0], more]), np.concatenate([counts[1], np.ones(len(more), np.uint32)])
-    if not len(cells):
-        return cells, numbers
-    order = np.argsort(cells, kind="stable")
-    cells, numbers = cells[order], numbers[order]
-    first = np.flatnonzero(np.concatenate([[True], cells[1:] != cells[:-1]]))
-    return cells[first], np.add.reduceat(numbers, first, dtype=np.uint32)
+    cells, numbers = np.empty(len(counts[0]) + len(more), U), np.empty(len(counts[0]) + len(more), np.uint32)
+    size = add_singles(*counts, more, cells, numbers)
+    return cells[:size].copy(), numbers[:size].copy()
 
 
 def join_pieces(folder: Path, plan: Plan) -> dict[str, dict[int, int]]:

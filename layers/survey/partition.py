@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from io import FileIO
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from layers.kernels.survey import buckets_of, scatter
+from layers.kernels.survey import buckets_of, order_by_bucket
 from layers.survey.plan import Plan
 from layers.survey.schema import Schema
 from layers.survey.source import REASONS, Reader, Task
@@ -64,15 +64,15 @@ def partition(share: Share) -> Read:
         reader = Reader(share.paths, share.schema)
         for task in share.tasks:
             batch = reader.records(task)
-            rows += len(batch.records)
+            rows += task.rows - len(batch.left_out)
             outside.update({name: count for name, count in batch.outside.items() if count})
             if len(batch.left_out):
                 refused.append(pa.table({"row": batch.left_out, "reason": batch.reasons}))
-            ordered, ends = _by_bucket(batch.records, share.plan)
+            ordered, ends = _by_bucket(batch.columns, share.plan)
             start = 0
             for bucket, end in enumerate(ends.tolist()):
                 if end > start:
-                    _write_all(files[bucket], ordered[start:end])
+                    _write_all(files[bucket], [np.array([end - start]), *(one[start:end] for one in ordered)])
                 start = end
     if refused:
         table = pa.concat_tables(refused)
@@ -87,25 +87,35 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def as_words(records: Array) -> Array:
-    """Records as rows of four-byte words."""
-    return records.view(np.uint32).reshape(len(records), records.dtype.itemsize // 4)
+def read_spill(paths: Iterable[Path], schema: Schema) -> dict[str, Array]:
+    """The records of a bucket, column by column, as all workers have put them there."""
+    kinds = schema.record
+    spilled = [np.fromfile(path, np.uint8) for path in paths]
+    parts: dict[str, list[Array]] = {name: [np.empty(0, kind)] for name, kind in kinds.items()}
+    for raw in spilled:
+        at = 0
+        while at < len(raw):
+            count = int(raw[at : at + 8].view(np.int64)[0])
+            at += 8
+            for name, kind in kinds.items():
+                parts[name].append(np.frombuffer(raw, kind, count, at))
+                at += count * kind.itemsize
+    return {name: np.concatenate(pieces) for name, pieces in parts.items()}
 
 
-def _by_bucket(records: Array, plan: Plan) -> tuple[Array, Array]:
-    key = np.ascontiguousarray(records["key"])
+def _by_bucket(columns: dict[str, Array], plan: Plan) -> tuple[list[Array], Array]:
+    key = columns["key"]
     bucket, count = np.empty(len(key), np.int32), np.zeros(plan.buckets, np.int64)
     buckets_of(key, plan.splitters, bucket, count)
     ends = np.cumsum(count)
-    words = as_words(records)
-    ordered = np.empty_like(words)
-    scatter(words, bucket, ends - count, ordered)
-    return ordered, ends
+    order = np.empty(count.sum(), np.int64)
+    order_by_bucket(bucket, ends - count, order)
+    return [values.take(order) for values in columns.values()], ends
 
 
-def _write_all(file: FileIO, words: Array) -> None:
-    """Write the whole array: without a buffer a write may take less than it was given."""
-    rest = words.data.cast("B")
+def _write_all(file: FileIO, columns: Sequence[Array]) -> None:
+    """Write whole columns one after the other: without a buffer a write may take less than it was given."""
+    rest = memoryview(b"".join(one.data for one in columns))
     while rest:
         rest = rest[file.write(rest) :]
 

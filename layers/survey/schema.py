@@ -111,12 +111,10 @@ class Schema:
         return tuple(math.prod(sizes[index + 1 :]) for index in range(len(sizes)))
 
     @cached_property
-    def record(self) -> np.dtype[Any]:
-        """A record on its way through a build, in whole words of four bytes."""
-        fields = [("key", "<u8"), ("row", "<u8"), ("code", "<u4")]
-        fields += [(column.name, f"<{column.kind}") for column in self.columns]
-        size = np.dtype(fields).itemsize
-        return np.dtype([*fields, ("pad", f"V{-size % 4}")] if size % 4 else fields)
+    def record(self) -> dict[str, np.dtype[Any]]:
+        """What a record is made of on its way through a build."""
+        kinds = {"key": "<u8", "row": "<u8", "code": "<u4", **{one.name: f"<{one.kind}" for one in self.columns}}
+        return {name: np.dtype(kind) for name, kind in kinds.items()}
 
     def facet_codes(self, combination: NDArray[Any]) -> dict[str, NDArray[np.uint8 | np.uint16]]:
         """The code of each facet, from numbers of combinations."""

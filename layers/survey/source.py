@@ -73,13 +73,13 @@ def needed(schema: Schema) -> list[str]:
 
 @dataclass(frozen=True)
 class Batch:
-    """The records of a row group, in the order of the file.
+    """The records of a row group, in the order of the file, column by column.
 
-    `left_out` are the numbers of records that cannot be used, `reasons` the places of their reasons in `REASONS`;
-    `outside` counts values that a column's kind cannot hold and that are kept as missing.
+    Records that cannot be used have `NOWHERE` for a key; `left_out` are their numbers, `reasons` the places of their
+    reasons in `REASONS`; `outside` counts values that a column's kind cannot hold and that are kept as missing.
     """
 
-    records: Array
+    columns: dict[str, Array]
     left_out: Array
     reasons: Array
     outside: dict[str, int]
@@ -101,16 +101,13 @@ class Reader:
         keys_of(lon, lat, key)
         first = (task.file << ROW_BITS) + task.first_row
         rows = np.arange(first, first + task.rows, dtype=np.uint64)
-        records = np.zeros(len(key), schema.record)
-        records["key"], records["row"], records["code"] = key, rows, _codes(table, schema)
-        outside = {}
+        columns, outside = {"key": key, "row": rows, "code": _codes(table, schema)}, {}
         for column in schema.columns:
-            records[column.name], outside[column.name] = _numbers(table[column.name], column.kind)
-        lost = key == NOWHERE
-        if not lost.any():
-            return Batch(records, rows[:0], np.empty(0, np.uint8), outside)
-        reason = np.where(no_point, 2, np.where(np.isnan(lon) | np.isnan(lat), 0, 1)).astype(np.uint8)
-        return Batch(records[~lost], rows[lost], reason[lost], outside)
+            columns[column.name], outside[column.name] = _numbers(table[column.name], column.kind)
+        lost = np.flatnonzero(key == NOWHERE)
+        nowhere = np.isnan(lon[lost]) | np.isnan(lat[lost])
+        reason = np.where(no_point[lost], 2, np.where(nowhere, 0, 1)).astype(np.uint8)
+        return Batch(columns, rows[lost], reason, outside)
 
     def keys(self, task: Task) -> Array:
         """The usable keys of a row group, for planning."""
