@@ -17,6 +17,7 @@ from layers.kernels.compiled import compiled
 NOWHERE = np.uint64(0xFFFFFFFFFFFFFFFF)
 REACH = 85.05  # degrees of latitude that web Mercator shows
 SIDE = 4294967296.0
+MOST = 255  # the count in a word of a pyramid level that says: look into the list of large ones
 
 _inline = compiled(inline="always")
 _compiled = compiled()
@@ -144,18 +145,29 @@ def count_totals(key: Any, number: Any, low: Any, high: Any, base: Any, grid: An
         grid[gather(cell >> numba.uint64(1)), gather(cell)] += number[index]
 
 
+@_inline
+def number_of(word: Any, index: Any, big_at: Any, big: Any) -> Any:
+    """The count that a word of a level ends with; one that does not fit stands in a list of its own."""
+    number = numba.uint32(word & numba.uint32(MOST))
+    return big[np.searchsorted(big_at, index)] if number == MOST else number
+
+
 @_compiled
 def count_cube(
-    key: Any, number: Any, low: Any, high: Any, base: Any, code_bits: Any, bits: Any, wanted: Any, places: Any,
-    grid: Any,
+    cell: Any, start: Any, word: Any, big_at: Any, big: Any, low: Any, high: Any, base: Any, bits: Any, wanted: Any,
+    places: Any, grid: Any,
 ) -> None:  # fmt: skip
-    """Add rows of a pyramid level with facets to a grid, where combination and region are wanted."""
-    mask, inner = (numba.uint64(1) << code_bits) - numba.uint64(1), (numba.uint64(1) << bits) - numba.uint64(1)
-    for index in range(low, high):
-        code = key[index] & mask
-        if wanted[code & inner] and places[code >> bits]:
-            cell = (key[index] >> code_bits) - base
-            grid[gather(cell >> numba.uint64(1)), gather(cell)] += number[index]
+    """Add cells of a pyramid level with facets to a grid, where combination and region are wanted."""
+    inner = (numba.uint32(1) << numba.uint32(bits)) - numba.uint32(1)
+    for place in range(low, high):
+        found = numba.uint32(0)
+        for index in range(start[place], start[place + 1]):
+            code = word[index] >> numba.uint32(8)
+            if wanted[code & inner] and places[code >> numba.uint32(bits)]:
+                found += number_of(word[index], index, big_at, big)
+        if found:
+            at = cell[place] - base
+            grid[gather(at >> numba.uint64(1)), gather(at)] += found
 
 
 @_compiled
@@ -174,16 +186,17 @@ def count_records(
 
 @_compiled
 def tally_cube(
-    key: Any, number: Any, low: Any, high: Any, code_bits: Any, bits: Any, wanted: Any, places: Any, combination: Any,
-    region: Any,
+    start: Any, word: Any, big_at: Any, big: Any, low: Any, high: Any, bits: Any, wanted: Any, places: Any,
+    combination: Any, region: Any,
 ) -> None:  # fmt: skip
-    """Add rows of a pyramid level to counts by combination and by region."""
-    mask, inner = (numba.uint64(1) << code_bits) - numba.uint64(1), (numba.uint64(1) << bits) - numba.uint64(1)
-    for index in range(low, high):
-        code = key[index] & mask
-        if wanted[code & inner] and places[code >> bits]:
-            combination[code & inner] += number[index]
-            region[code >> bits] += number[index]
+    """Add cells of a pyramid level to counts by combination and by region."""
+    inner = (numba.uint32(1) << numba.uint32(bits)) - numba.uint32(1)
+    for index in range(start[low], start[high]):
+        code = word[index] >> numba.uint32(8)
+        if wanted[code & inner] and places[code >> numba.uint32(bits)]:
+            number = number_of(word[index], index, big_at, big)
+            combination[code & inner] += number
+            region[code >> numba.uint32(bits)] += number
 
 
 @_compiled

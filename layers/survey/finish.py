@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from layers.kernels.survey import add_singles, cells_of, degrees_east, degrees_north
+from layers.kernels.survey import MOST, add_singles, cells_of, degrees_east, degrees_north
 from layers.survey.partition import peak_mb, read_spill, spill_path
 from layers.survey.plan import CUBE_LEVELS, TOTAL_LEVELS, Plan
 from layers.survey.schema import Schema, missing
 
 ROW_GROUP = 65_536
 LONG = 4  # bytes of a number that is written byte by byte; shorter ones have few values
+LEVELS = {"cube": ("cell", "start", "word", "big_at", "big"), "total": ("cell", "number")}
+PLACES = ("start", "big_at")  # columns that say where among the words
 U = np.uint64
 Array = NDArray[Any]
 
@@ -114,9 +116,22 @@ def _write_pyramid(folder: Path, job: Job, key: Array, code: Array) -> None:
         order = np.argsort(coarser)
         cube = _merged((coarser[order], cube[1][order]), np.sort((cell << bits) | code[own].astype(U)))
         total = _merged((total[0] >> U(2), total[1]), key[own] >> U(64 - 2 * (zoom + TOTAL_LEVELS)))
-        for name, (keys, numbers) in (("cube", cube), ("total", total)):
-            np.save(folder / f"{name}-{zoom:02d}-{job.bucket:05d}-key.npy", keys)
-            np.save(folder / f"{name}-{zoom:02d}-{job.bucket:05d}-number.npy", numbers)
+        pieces = {"cube": _packed(*cube, bits), "total": {"cell": total[0], "number": total[1]}}
+        for name, columns in pieces.items():
+            for column, values in columns.items():
+                np.save(folder / f"{name}-{zoom:02d}-{column}-{job.bucket:05d}.npy", values)
+
+
+def _packed(keys: Array, numbers: Array, bits: Any) -> dict[str, Array]:
+    """A level with facets: its cells, where the words of each begin, and words of a code and a count.
+
+    A count of `MOST` and more stands in a list of large ones, beside the place of its word.
+    """
+    cell = keys >> bits
+    first = np.flatnonzero(np.concatenate([[True], cell[1:] != cell[:-1]])) if len(cell) else np.empty(0, np.int64)
+    word = (keys & ((U(1) << bits) - U(1))).astype(np.uint32) << np.uint32(8) | np.minimum(numbers, np.uint32(MOST))
+    large = np.flatnonzero(numbers >= MOST)
+    return {"cell": cell[first], "start": first, "word": word, "big_at": large, "big": numbers[large]}
 
 
 def _deepest(key: Array, counted: Mapping[int, Array]) -> Array:
@@ -142,22 +157,36 @@ def _merged(counts: tuple[Array, Array], more: Array) -> tuple[Array, Array]:
 
 
 def join_pieces(folder: Path, plan: Plan) -> dict[str, dict[int, int]]:
-    """Put the pieces of each level into one file: all keys, then all numbers. Returns the cells of each level."""
-    cells: dict[str, dict[int, int]] = {"cube": {}, "total": {}}
-    for name, zoom in _levels(plan):
-        pieces = [folder / "pieces" / f"{name}-{zoom:02d}-{bucket:05d}" for bucket in range(plan.buckets)]
-        rows = 0
-        with (folder / "pyramid" / f"{name}-{zoom:02d}.raw").open("wb") as file:
-            for column in ("key", "number"):
-                for piece in pieces:
-                    path = piece.with_name(f"{piece.name}-{column}.npy")
-                    values = np.load(path)
-                    rows += len(values) if column == "key" else 0
-                    file.write(values.data)
-                    path.unlink()
-        cells[name][zoom] = rows
+    """Put the pieces of each level together, a file for each column of it. Returns the cells of each level."""
+    cells: dict[str, dict[int, int]] = {name: {} for name in LEVELS}
+    for zoom in sorted(plan.counted):
+        words = np.cumsum([0, *(len(one) for _, one in _pieces(folder, f"cube-{zoom:02d}-word"))])
+        for name, columns in LEVELS.items():
+            for column in columns:
+                count = _join(folder, f"{name}-{zoom:02d}-{column}", words if column in PLACES else None)
+                cells[name][zoom] = count if column == "cell" else cells[name][zoom]
     return cells
 
 
-def _levels(plan: Plan) -> Iterable[tuple[str, int]]:
-    return ((name, zoom) for name in ("cube", "total") for zoom in sorted(plan.counted))
+def _pieces(folder: Path, name: str) -> list[tuple[Path, Array]]:
+    paths = sorted((folder / "pieces").glob(f"{name}-*.npy"))
+    return [(path, np.load(path, mmap_mode="r")) for path in paths]
+
+
+def _join(folder: Path, name: str, words: Array | None) -> int:
+    """Write one column of a level and take its pieces away; places of words are moved by the words before."""
+    pieces = _pieces(folder, name)
+    parts = [one for _, one in pieces]
+    if words is not None:
+        last = [words[-1:]] if name.endswith("start") else []
+        parts = [(part + before).astype(np.uint32) for part, before in zip(parts, words.tolist(), strict=False)]
+        parts += [one.astype(np.uint32) for one in last]
+    count = sum(len(part) for part in parts)
+    with (folder / "pyramid" / f"{name}.npy").open("wb") as file:
+        facts = {"descr": parts[0].dtype.str, "fortran_order": False, "shape": (count,)}
+        np.lib.format.write_array_header_1_0(file, facts)  # type: ignore[no-untyped-call]
+        for part in parts:
+            file.write(part.data)
+    for path, _ in pieces:
+        path.unlink()
+    return count

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from layers.kernels.survey import count_cube, count_records, count_totals, tally_cube, tally_records
 from layers.survey.choice import Choice
+from layers.survey.finish import LEVELS
 from layers.survey.plan import CUBE_LEVELS, TOTAL_LEVELS
 from layers.survey.schema import Schema
 
-ROW_BYTES = 12  # a key and a code, or a key and a number
+ROW_BYTES = 12  # a key and a code
 U = np.uint64
 Array = NDArray[Any]
 
@@ -37,12 +38,13 @@ class Segment:
         self._hot_first = np.array([keys[0] for keys, _ in self._hot], U)
 
     @cached_property
-    def _pyramid(self) -> dict[tuple[str, int], tuple[Array, Array]]:
-        found = {}
-        for path in (self.folder / "pyramid").glob("*.raw"):
-            name, zoom = path.stem.split("-")
-            found[name, int(zoom)] = _columns(path)
-        return found
+    def _pyramid(self) -> dict[tuple[str, int], tuple[Array, ...]]:
+        levels = [(name, zoom) for name in LEVELS for zoom in self.counted]
+        folder = self.folder / "pyramid"
+        return {
+            (name, zoom): tuple(_column(folder / f"{name}-{zoom:02d}-{column}.npy") for column in LEVELS[name])
+            for name, zoom in levels
+        }
 
     def is_counted(self, zoom: int, tile: int) -> bool:
         """Whether a tile stands in the pyramid."""
@@ -72,30 +74,18 @@ class Segment:
             low, high = np.searchsorted(keys, np.array([first, after], U))
             count_totals(keys, numbers, low, high, U(first), grid)
             return
-        keys, numbers = self._pyramid["cube", zoom]
         first, after = tile << (2 * CUBE_LEVELS), (tile + 1) << (2 * CUBE_LEVELS)
-        low, high = self._cells(zoom, first, after)
+        cells = self._pyramid["cube", zoom]
+        low, high = np.searchsorted(cells[0], np.array([first, after], U))
         count_cube(
-            keys, numbers, low, high, U(first), U(self.schema.code_bits), U(self.schema.combination_bits),
-            choice.combinations, choice.regions, grid,
-        )  # fmt: skip
-
-    def _cells(self, zoom: int, first: int, after: int) -> tuple[int, int]:
-        """The rows of a level with facets that belong to a range of its cells."""
-        keys, _ = self._pyramid["cube", zoom]
-        bits = self.schema.code_bits
-        low = int(np.searchsorted(keys, U(first << bits)))
-        end = after << bits
-        return low, len(keys) if end >> 64 else int(np.searchsorted(keys, U(end)))
+            *cells, low, high, U(first), self.schema.combination_bits, choice.combinations, choice.regions, grid
+        )
 
     def tally_cells(self, zoom: int, first: int, after: int, choice: Choice, out: tuple[Array, Array]) -> None:
         """Add a range of cells of a counted level to counts by combination and by region."""
-        low, high = self._cells(zoom, first, after)
-        keys, numbers = self._pyramid["cube", zoom]
-        tally_cube(
-            keys, numbers, low, high, U(self.schema.code_bits), U(self.schema.combination_bits), choice.combinations,
-            choice.regions, *out,
-        )  # fmt: skip
+        cells, *words = self._pyramid["cube", zoom]
+        low, high = np.searchsorted(cells, np.array([first, after], U))
+        tally_cube(*words, low, high, self.schema.combination_bits, choice.combinations, choice.regions, *out)
 
     def tally_range(self, low: int, high: int, choice: Choice, out: tuple[Array, Array]) -> None:
         """Add the records of a range of keys to counts by combination and by region."""
@@ -129,8 +119,14 @@ def tile_range(zoom: int, tile: int) -> tuple[int, int]:
     return low, low + (1 << (64 - 2 * zoom)) - 1
 
 
+def _column(path: Path) -> Array:
+    """An array as it lies in its file."""
+    found: Array = np.asarray(np.load(path, mmap_mode="r"))
+    return found
+
+
 def _columns(path: Path) -> tuple[Array, Array]:
-    """A column of eight bytes and one of four behind it, as they lie in the file."""
+    """Keys, and codes behind them, as they lie in the file."""
     count = path.stat().st_size // ROW_BYTES
     if not count:
         return np.empty(0, U), np.empty(0, np.uint32)
