@@ -55,8 +55,23 @@
       if (own === pathname || (own !== "/" && pathname.startsWith(`${own}/`))) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
+    const here = document.querySelector("#more-pages [aria-current]");
+    document.getElementById("more")?.toggleAttribute("data-here", Boolean(here));
+    openMore(false);
     return pathname;
   }
+
+  function openMore(open) {
+    document.getElementById("more")?.setAttribute("aria-expanded", String(open));
+  }
+
+  document.addEventListener("click", ({ target }) => {
+    const button = document.getElementById("more");
+    if (button) openMore(target === button && button.getAttribute("aria-expanded") !== "true");
+  });
+  document.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") openMore(false);
+  });
 
   /** On a narrow screen one pane is shown at a time; on a wide one the buttons open and close the drawer. */
   function pane(_list, _map, _layers, view) {

@@ -25,14 +25,17 @@ LIGHT_WORDS = {
 LIGHT_SIGNS = {"fresh": "✓", "late": "◔", "failing": "✕", "never": "?", "paused": "‖", "off": "○"}
 
 
-def shell(t: Translate, locale: str, zone: str, person: str, links: list[tuple[str, str]]) -> Component:
-    """The frame; pages are put into `page`, the status into `status`."""
+Links = list[tuple[str, str]]  # addresses and titles
+
+
+def shell(t: Translate, locale: str, zone: str, person: str, links: Links, more: Links) -> Component:
+    """The frame; pages are put into `page`, the status into `status`. `more` opens with one press."""
     bar = html.Header(
         className="bar",
         children=[
             dcc.Link("Tocsin", href="/", className="brand", title=t("Watch")),
             html.Nav(
-                [dcc.Link(t(title), href=path, className="nav") for path, title in links],
+                [*_links(links, t), *([_more(more, t)] if more else [])],
                 className="navs", id="navs", **{"aria-label": t("Pages")},
             ),
             html.Div(id="status", className="status", role="status"),
@@ -72,6 +75,18 @@ def shell(t: Translate, locale: str, zone: str, person: str, links: list[tuple[s
             html.Div(id="announce", className="hidden", **{"aria-live": "polite"}),
         ],
     )
+
+
+def _links(links: Links, t: Translate) -> list[Component]:
+    return [dcc.Link(t(title), href=path, className="nav") for path, title in links]
+
+
+def _more(links: Links, t: Translate) -> Component:
+    """The pages that are not asked for every hour. On a narrow screen they stand beside the others."""
+    button = html.Button(
+        t("More"), id="more", className="nav more-open", **{"aria-expanded": "false", "aria-controls": "more-pages"}
+    )
+    return html.Div([button, html.Div(_links(links, t), id="more-pages", className="more-pages")], className="more")
 
 
 def status(facts: Facts, t: Translate) -> list[Component]:

@@ -24,6 +24,7 @@ from pages._locale import locale_of
 from pages._shell import shell, status
 
 PAGES = (watch, warn, plan, surveys, rules, packs, verification, handover, standing, feeds, admin, about)
+EVERY_HOUR = (watch, warn, plan, surveys, rules, handover)  # in the bar; the others are under "More"
 
 INDEX = """<!DOCTYPE html>
 <html lang="LANGUAGE">
@@ -112,7 +113,8 @@ def _layout(context: Context) -> Any:
         locale,
         str(context.settings.zone),
         current().email,
-        [(page.PATH, page.TITLE) for page in PAGES if _in_menu(page)],
+        [(page.PATH, page.TITLE) for page in PAGES if _in_menu(page) and page in EVERY_HOUR],
+        [(page.PATH, page.TITLE) for page in PAGES if _in_menu(page) and page not in EVERY_HOUR],
     )
 
 
@@ -156,5 +158,5 @@ def _asleep(t: Translate) -> list[Any]:
     """Roles that do nothing in this session are no silent matter."""
     if not current().asleep:
         return []
-    said = t("A role sleeps: set up a second factor")
-    return [html.A(["⚠ ", said], href="/account/factors", className="gauge alarm", title=", ".join(current().asleep))]
+    why = t("A role sleeps: set up a second factor") + " · " + ", ".join(current().asleep)
+    return [html.A(["⚠ ", t("A role sleeps")], href="/account/factors", className="gauge alarm", title=why)]
