@@ -79,19 +79,31 @@ def set_roles(connection: Connection, account: Account, roles: Iterable[str]) ->
     _grant(connection, account.id, wanted)
 
 
-def set_scope(connection: Connection, account: Account, *, regions: Iterable[str], hazards: Iterable[str]) -> None:
+def set_scope(
+    connection: Connection,
+    account: Account,
+    *,
+    regions: Iterable[str],
+    hazards: Iterable[str],
+    levels: Iterable[str] | None = None,
+    sectors: Iterable[str] | None = None,
+) -> None:
     """Limit the roles of an account to regions, with all below them, and hazards; none is everywhere, or all.
+
+    `levels` and `sectors` limit which surveys it sees; None leaves them as they are.
 
     Raises
     ------
     ConfigError
         For what cannot be a region's code or a hazard. Whether a region is known is asked where regions are known.
     """
-    wanted = {"region": sorted(set(regions)), "hazard": sorted(set(hazards))}
+    asked = {"region": regions, "hazard": hazards, "level": levels, "sector": sectors}
+    wanted = {kind: sorted(set(values)) for kind, values in asked.items() if values is not None}
     odd = [value for values in wanted.values() for value in values if not _SCOPE.fullmatch(value)]
     if odd:
-        raise ConfigError([f"not the code of a region or hazard: {value!r}" for value in odd])
-    connection.execute(user_scope.delete().where(user_scope.c.user_id == account.id))
+        raise ConfigError([f"not the code of a region, hazard, level or sector: {value!r}" for value in odd])
+    mine = (user_scope.c.user_id == account.id, user_scope.c.kind.in_(wanted))
+    connection.execute(user_scope.delete().where(*mine))
     rows = [
         {"user_id": account.id, "kind": kind, "value": value} for kind, values in wanted.items() for value in values
     ]
@@ -160,7 +172,8 @@ def _select(connection: Connection, condition: sa.ColumnElement[bool]) -> list[A
     return [
         replace(
             _account(row), roles=frozenset(roles[row.id]), regions=tuple(scopes[row.id, "region"]),
-            hazards=tuple(scopes[row.id, "hazard"]),
+            hazards=tuple(scopes[row.id, "hazard"]), levels=tuple(scopes[row.id, "level"]),
+            sectors=tuple(scopes[row.id, "sector"]),
         )
         for row in rows
     ]  # fmt: skip

@@ -43,6 +43,8 @@ def add_arguments(commands: Any) -> None:
         if name == "scope":
             parser.add_argument("--region", action="append", default=[], metavar="CODE")
             parser.add_argument("--hazard", action="append", default=[])
+            parser.add_argument("--level", action="append", default=[], help="of surveys: national, provincial, ...")
+            parser.add_argument("--sector", action="append", default=[], help="of surveys")
         if name in ("add", "invite", "role"):
             plural = "+" if name == "role" else "*"
             parser.add_argument("roles", nargs=plural, metavar="role", help=f"of {', '.join(ROLES)}")
@@ -90,8 +92,12 @@ def _change(store: Store, options: argparse.Namespace, settings: Settings, now: 
                 detail["roles"] = sorted(set(options.roles))
                 accounts.set_roles(connection, account, options.roles)
             case "scope":
-                detail |= {"regions": options.region, "hazards": options.hazard}
-                accounts.set_scope(connection, account, regions=options.region, hazards=options.hazard)
+                limits = {
+                    "regions": options.region, "hazards": options.hazard, "levels": options.level,
+                    "sectors": options.sector,
+                }  # fmt: skip
+                detail |= limits
+                accounts.set_scope(connection, account, **limits)
             case "reset-factors":
                 detail["factors"] = admin.reset_factors(connection, account, at=now, by=ACTOR)
             case "disable" | "enable":

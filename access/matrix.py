@@ -33,7 +33,7 @@ ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "feeds.operate": DUTY,  # run now, pause, switch on
         "payload.download": STAFF,  # bytes as received, also rejected ones
         "proposals.view": EVERYONE,
-        "proposals.close": DUTY,
+        "proposals.close": frozenset({"duty", "author", "approver"}),  # without a warning, with a reason
         "rules.view": STAFF,
         "rules.edit": frozenset({"planner", "author"}),  # drafts, trials, versions; a version runs nothing by itself
         "rules.enable": frozenset({"author", "approver"}),  # let a version run, or switch a rule off
@@ -49,6 +49,7 @@ ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "standing.sign": frozenset({"author", "approver"}),  # what a rule may issue by itself, agreed in advance
         "evidence.view": STAFF,
         "handover.sign": frozenset({"duty"}),
+        "surveys.decide": frozenset({"approver", "admin"}),  # who else may see a survey: never one's own request
         "exercise.control": ADMIN,  # pause and speed of an exercise, and its log
     }
 )

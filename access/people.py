@@ -30,6 +30,8 @@ class Person:
     locale: str = ""
     regions: tuple[str, ...] = ()
     hazards: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    sectors: tuple[str, ...] = ()
     proved: Reauthentication | None = None  # in this session, while it is fresh
     asleep: frozenset[str] = frozenset()  # roles of the account that need a second factor in this session
     session_id: int = 0
@@ -45,7 +47,17 @@ class Person:
 
     def actor(self) -> Actor:
         """This person as services outside of `access` take one."""
-        return Actor(self.id, self.email, self.name, self.roles, self.regions, self.hazards, self.proved)
+        return Actor(
+            self.id,
+            self.email,
+            self.name,
+            self.roles,
+            self.regions,
+            self.hazards,
+            self.proved,
+            self.levels,
+            self.sectors,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +76,8 @@ class Account:
     roles: frozenset[str] = frozenset()
     regions: tuple[str, ...] = ()
     hazards: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    sectors: tuple[str, ...] = ()
 
     @property
     def must_prove_twice(self) -> bool:
@@ -76,7 +90,8 @@ class Account:
         roles = (self.roles - asleep) | ({"viewer"} if asleep else frozenset())
         return Person(
             id=self.id, email=self.email, name=self.name, roles=roles, locale=self.locale, regions=self.regions,
-            hazards=self.hazards, proved=proved, asleep=asleep, session_id=session_id, second_factor=second_factor,
+            hazards=self.hazards, levels=self.levels, sectors=self.sectors, proved=proved, asleep=asleep,
+            session_id=session_id, second_factor=second_factor,
         )  # fmt: skip
 
 

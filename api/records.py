@@ -1,9 +1,9 @@
-"""Survey records: which stores there are, their tiles under any choice, and exact counts."""
+"""Survey records, as the present person may see them: stores, their tiles under any choice, counts and copies."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import shapely
 from flask import Blueprint, Response, request
@@ -11,11 +11,11 @@ from flask import Blueprint, Response, request
 from access.guard import needs
 from api.answers import FOREVER, fault, fresh
 from api.context import api
-from data.errors import LayerError
+from api.sights import Sights
+from data.errors import LayerError, NotPermitted
 
 if TYPE_CHECKING:
-    from layers.survey.shelf import Shelf
-    from layers.survey.store import Store
+    from layers.survey.sight import Sight
 
 VECTOR = "application/vnd.mapbox-vector-tile"
 DEEPEST_ZOOM = 20
@@ -23,56 +23,44 @@ DEEPEST_ZOOM = 20
 blueprint = Blueprint("records", __name__)
 
 
-def _shelf() -> Shelf:
-    from layers.survey.shelf import shelf_of
-
-    return shelf_of(api().settings.home)
+def sights() -> Sights:
+    """What the present person may see, now."""
+    parts = api()
+    return Sights(parts.store, parts.settings.home, parts.settings.base_dir, parts.clock())
 
 
 @blueprint.get("/api/records.json")
 @needs("plan.view")
 def stores() -> Response:
-    """Every store, with what can be chosen in it."""
-    shelf = _shelf()
-    return fresh([describe(name, shelf.open(name)) for name in shelf.names()])
-
-
-def describe(name: str, store: Store) -> dict[str, Any]:
-    """What a store holds."""
-    facets = {facet.name: list(facet.values) for facet in store.schema.facets}
-    return {"name": name, "stamp": store.stamp, "rows": store.rows, "facets": facets,
-            "regions": len(store.schema.regions), "bounds": store.bounds}  # fmt: skip
+    """Every store of which this person may see anything, with what can be chosen in it."""
+    seen = sights()
+    return fresh([seen.open(name).describe() for name in seen.names()])
 
 
 @blueprint.get("/t/records/<name>/<int:zoom>/<int:x>/<int:y>.<any(png, mvt):kind>")
 @needs("plan.view")
 def tile(name: str, zoom: int, x: int, y: int, kind: str) -> Response:
     """How many records there are as a picture, or the records; `?where=` as JSON, `?v=` the store's stamp."""
-    from layers.survey.shelf import read_choice
-    from layers.survey.tiles import density, points
-
-    try:
-        store = _shelf().open(name)
-    except LayerError as error:
-        return fault(404, "not_found", str(error))
+    found = _open(name)
+    if isinstance(found, Response):
+        return found
     if zoom > DEEPEST_ZOOM:
         return fault(404, "not_found", "There is no such tile.")
-    tag = _tag(name, store.stamp, zoom, x, y, kind, request.args.get("where", ""))
+    tag = _tag(name, found.key, zoom, x, y, kind, request.args.get("where", ""))
     body, media_type = b"", VECTOR if kind == "mvt" else "image/png"
     if tag not in request.if_none_match:
         try:
-            choice = read_choice(store.schema, request.args.get("where", ""))
-            if kind == "mvt":
-                body = points(store, zoom, x, y, choice) or b""
-            else:
-                grid = store.grid(zoom, x, y, choice)
-                body = density(grid) if grid.any() else b""
+            choice = found.choose(request.args.get("where", ""))
+            body = found.points(zoom, x, y, choice) if kind == "mvt" else found.picture(zoom, x, y, choice)
         except LayerError as error:
             return fault(404 if str(error).startswith("no such tile") else 400, "bad_request", str(error))
+    sights().note_tile(found)
     response = Response(body, 200 if body else 204, content_type=media_type)
     if tag in request.if_none_match:
         response.status_code = 304
-    response.headers["Cache-Control"] = FOREVER if request.args.get("v") == store.stamp else "private, no-cache"
+    # what is classified is asked for anew each time: a grant ends, and another person may sit down at the browser
+    kept = request.args.get("v") == found.key and not found.permit.classified
+    response.headers["Cache-Control"] = FOREVER if kept else "private, no-cache"
     response.set_etag(tag)
     return response
 
@@ -80,21 +68,29 @@ def tile(name: str, zoom: int, x: int, y: int, kind: str) -> Response:
 @blueprint.get("/api/records/<name>/counts.json")
 @needs("plan.view")
 def counts(name: str) -> Response:
-    """Exact counts by facet and region: of the whole store, or inside `?area=` (GeoJSON polygon), under `?where=`."""
-    from layers.survey.polygon import tally_polygon
-    from layers.survey.shelf import read_choice
-
+    """Counts by facet and region: of all that may be seen, or inside `?area=` (GeoJSON polygon), under `?where=`."""
+    found = _open(name)
+    if isinstance(found, Response):
+        return found
     try:
-        store = _shelf().open(name)
-    except LayerError as error:
-        return fault(404, "not_found", str(error))
-    try:
-        choice, area = read_choice(store.schema, request.args.get("where", "")), request.args.get("area", "")
-        tally = tally_polygon(store, shapely.from_geojson(area), choice) if area else store.tally(choice)
+        choice, area = found.choose(request.args.get("where", "")), request.args.get("area", "")
+        told = found.tally(choice, shapely.from_geojson(area) if area else None)
+    except NotPermitted as error:
+        return fault(403, "not_permitted", str(error))
     except (LayerError, shapely.errors.ShapelyError, ValueError) as error:
         return fault(400, "bad_request", str(error))
-    facets = {facet.name: tally.by_facet(facet.name) for facet in store.schema.facets}
-    return fresh({"records": tally.total, "facets": facets, "regions": tally.by_region()})
+    sights().note(found, "counts", where=request.args.get("where", ""), area=area[:500])
+    return fresh(told.as_json())
+
+
+def _open(name: str) -> Sight | Response:
+    """The store as this person may see it, or the answer why not."""
+    try:
+        return sights().open(name)
+    except LayerError as error:
+        return fault(404, "not_found", str(error))
+    except NotPermitted as error:
+        return fault(403, "not_permitted", str(error))
 
 
 def _tag(*parts: object) -> str:

@@ -29,7 +29,8 @@ class Actor:
     """A person who asks a service to do something.
 
     `roles` are those that stand in the present session; `regions` and `hazards` limit all of them, and empty means
-    everywhere and all. `proved` is the last proof of who it is, and None once that is older than `PROOF_HOLDS`.
+    everywhere and all; `levels` and `sectors` limit which surveys they see. `proved` is the last proof of who it is,
+    and None once that is older than `PROOF_HOLDS`.
     """
 
     id: int
@@ -39,6 +40,8 @@ class Actor:
     regions: tuple[str, ...] = ()
     hazards: tuple[str, ...] = ()
     proved: Reauthentication | None = None
+    levels: tuple[str, ...] = ()
+    sectors: tuple[str, ...] = ()
 
     def covers(self, regions: Iterable[str], hazard: str, above: Above) -> bool:
         """Whether this person's limits hold all of these regions and this hazard.

@@ -16,6 +16,7 @@ TocsinError
             UnsafeSignature     it covers another part, stands elsewhere, or uses what is not trusted any more
             CertificateNotValid the certificate is expired, not valid yet, or not meant for signing
     DeliveryError(retry)        a channel did not take a notice
+    NotPermitted                somebody may not see or do this; says why
     StoreError                  the store refused or is not usable
         StaleLeader             a newer leader holds the epoch; nothing was written
 """
@@ -110,6 +111,10 @@ class DeliveryError(TocsinError):
     def __init__(self, channel: str, reason: str, *, retry: bool) -> None:
         super().__init__(f"{channel}: {reason}")
         self.retry = retry
+
+
+class NotPermitted(TocsinError):
+    """Somebody may not see or do this."""
 
 
 class StoreError(TocsinError):

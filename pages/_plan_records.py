@@ -11,8 +11,10 @@ import dash_mantine_components as dmc
 import shapely
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
 
 from access.guard import needs
+from api.sights import Sights
 from data.errors import LayerError, TocsinError
 from data.text import Translate, translator
 from pages._chart import FONT, graph
@@ -21,11 +23,10 @@ from pages._locale import locale_of
 
 if TYPE_CHECKING:
     from layers.survey.schema import Schema
-    from layers.survey.store import Store, Tally
+    from layers.survey.sight import Sight, Told
 
 PAGE = 100
 BAR = "#6366f1"
-WORLD = shapely.box(-180, -85, 180, 85)
 
 
 def panel(t: Translate) -> list[Any]:
@@ -53,8 +54,9 @@ def register(dash_app: Dash, context: Context) -> None:
         """The stores of this home, looked for when the tab is opened."""
         if tab != "records":
             return no_update
-        shelf = _shelf(context)
-        return [{"value": name, "label": f"{name} ({shelf.open(name).rows:,})"} for name in shelf.names()]
+        t, seen = translator(locale_of(context)), _sights(context)
+        found = [(name, seen.open(name)) for name in seen.names()]
+        return [{"value": name, "label": f"{name} ({_number(one.tally().total, one, t)})"} for name, one in found]
 
     @dash_app.callback(Output("plan-facets", "children"), Input("plan-store", "value"), prevent_initial_call=True)
     @needs("plan.view")
@@ -63,7 +65,7 @@ def register(dash_app: Dash, context: Context) -> None:
         if not name:
             return []
         t = translator(locale_of(context))
-        return [_facet(one.name, one.values, t) for one in _shelf(context).open(str(name)).schema.facets]
+        return [_facet(one.name, one.values, t) for one in _open(context, name).schema.facets]
 
     @dash_app.callback(
         Output("plan-records-where", "data"), Output("plan-command-records", "data"), Input("plan-store", "value"),
@@ -77,13 +79,19 @@ def register(dash_app: Dash, context: Context) -> None:
             return None, {"type": "records", "store": None}
         from layers.survey.tiles import stops
 
-        store = _shelf(context).open(str(name))
+        store = _open(context, name)
         known = {facet.name for facet in store.schema.facets}
         chosen = {
             one["name"]: words for one, words in zip(ids, values, strict=True) if words and one["name"] in known
         }
         where = json.dumps(chosen, ensure_ascii=False, sort_keys=True) if chosen else ""
-        shown = {"name": str(name), "stamp": store.stamp, "where": where, "rows": store.rows, "legend": stops()}
+        shown = {
+            "name": str(name),
+            "stamp": store.key,
+            "where": where,
+            "rows": store.tally().total,
+            "legend": stops(),
+        }
         commands: list[dict[str, Any]] = [{"type": "records", "store": shown}]
         if ctx.triggered_id == "plan-store" and store.bounds:
             commands.append({"type": "fly", "bbox": store.bounds})
@@ -101,12 +109,12 @@ def register(dash_app: Dash, context: Context) -> None:
             return html.P(t("Choose a store to see its records on the map."), className="dim"), []
         try:
             store, choice, outline = _asked(context, where, area)
-            from layers.survey.polygon import tally_polygon
-
-            tally = store.tally(choice) if outline is None else tally_polygon(store, outline, choice)
+            told = store.tally(choice, outline)
         except TocsinError as error:
             return html.P(t(str(error)), className="bad", role="alert"), []
-        return _counts(tally, store, outline is not None, t), _table(store.schema, t)
+        _sights(context).note(store, "counts", where=str(where.get("where", "")), area=outline is not None)
+        single = _table(store.schema, t) if store.permit.records else html.P(t(store.permit.why), className="dim")
+        return _counts(told, store, outline is not None, t), single
 
     @dash_app.callback(
         Output("plan-records-grid", "getRowsResponse"), Input("plan-records-grid", "getRowsRequest"),
@@ -117,36 +125,38 @@ def register(dash_app: Dash, context: Context) -> None:
         """A page of single records, always in the same order."""
         if not isinstance(request, Mapping) or not isinstance(where, Mapping):
             return no_update
-        from layers.survey.polygon import tally_polygon
-        from layers.survey.rows import find_rows
-
         try:
             store, choice, outline = _asked(context, where, area)
-            total = (store.tally(choice) if outline is None else tally_polygon(store, outline, choice)).total
             first = max(int(request.get("startRow", 0)), 0)
-            page = find_rows(store, WORLD if outline is None else outline, choice, offset=first, limit=PAGE)
+            page, total = store.rows(outline, choice, offset=first, limit=PAGE), store.tally(choice, outline).total
         except (TocsinError, ValueError, TypeError):
             return {"rowData": [], "rowCount": 0}
+        _sights(context).note(store, "rows", where=str(where.get("where", "")), first=first, rows=page.num_rows)
         return {"rowData": page.to_pylist(), "rowCount": total}
 
 
-def _shelf(context: Context) -> Any:
-    from layers.survey.shelf import shelf_of
+def _sights(context: Context) -> Sights:
+    """What the present person may see, now."""
+    return Sights(context.store, context.settings.home, context.settings.base_dir, context.clock())
 
-    return shelf_of(context.settings.home)
+
+def _open(context: Context, name: Any) -> Sight:
+    """The store that a page has offered; nothing changes for a name that it has not."""
+    try:
+        return _sights(context).open(str(name))
+    except TocsinError as error:
+        raise PreventUpdate from error
 
 
-def _asked(context: Context, where: Mapping[str, Any], area: Any) -> tuple[Store, Any, Any]:
+def _asked(context: Context, where: Mapping[str, Any], area: Any) -> tuple[Sight, Any, Any]:
     """The store, the choice and the drawn area that a page names; LayerError where it names what is not."""
-    from layers.survey.shelf import read_choice
-
-    store = _shelf(context).open(str(where.get("store", "")))
+    store = _sights(context).open(str(where.get("store", "")))
     drawn = isinstance(area, Mapping) and area.get("kind") == "drawn"
     try:
         outline = shapely.from_geojson(json.dumps(area["geometry"])) if drawn else None
     except (shapely.errors.ShapelyError, KeyError, TypeError) as error:
         raise LayerError("a polygon is needed") from error
-    return store, read_choice(store.schema, str(where.get("where", ""))), outline
+    return store, store.choose(str(where.get("where", ""))), outline
 
 
 def _facet(name: str, values: tuple[str, ...], t: Translate) -> Component:
@@ -157,25 +167,34 @@ def _facet(name: str, values: tuple[str, ...], t: Translate) -> Component:
     )  # fmt: skip
 
 
-def _counts(tally: Tally, store: Store, inside: bool, t: Translate) -> list[Component]:
+def _counts(told: Told, store: Sight, inside: bool, t: Translate) -> list[Component]:
     """The number, where it was counted, and a chart for each facet."""
-    place = t("inside the drawn area, exact") if inside else t("in the whole store, exact")
-    charts = (
-        [_bars(facet.name, tally.by_facet(facet.name), t) for facet in store.schema.facets] if tally.total else []
-    )
-    head = html.P([html.B(f"{tally.total:,}"), " ", t("of {n} records").format(n=f"{store.rows:,}"), " · ", place])
-    none = [] if tally.total else [html.P(t("No record is chosen here."), className="dim")]
+    place = t("inside the drawn area") if inside else t("in all that this account may see")
+    how = t("exact") if told.least == 1 else t("rounded to {n}, and fewer are not told").format(n=told.least)
+    charts = [_bars(name, counts, told.least, t) for name, counts in told.facets.items()] if told.total != 0 else []
+    whole = t("of {n} records").format(n=_number(store.tally().total, store, t))
+    head = html.P([html.B(_number(told.total, store, t)), " ", whole, " · ", place, ", ", how])
+    none = [html.P(t("No record is chosen here."), className="dim")] if told.total == 0 else []
     return [head, *none, *charts]
 
 
-def _bars(name: str, counts: Mapping[str, int], t: Translate) -> Component:
-    """Counts of one facet, the greatest on top."""
-    ordered = sorted(counts.items(), key=lambda item: item[1])
+def _number(count: int | None, store: Sight, t: Translate) -> str:
+    return f"{count:,}" if count is not None else t("fewer than {n}").format(n=store.permit.least)
+
+
+def _bars(name: str, counts: Mapping[str, int | None], least: int, t: Translate) -> Component:
+    """Counts of one facet, the greatest on top; what is not told has a word and no bar."""
+    few = t("fewer than {n}").format(n=least)
+    ordered = sorted(counts.items(), key=lambda item: item[1] or 0)
     figure = {
         "data": [
             {
-                "type": "bar", "orientation": "h", "marker": {"color": BAR}, "x": [count for _, count in ordered],
-                "y": [word or t("not given") for word, _ in ordered], "hovertemplate": "%{y}: %{x:,}<extra></extra>",
+                "type": "bar", "orientation": "h", "marker": {"color": BAR},
+                "x": [count or 0 for _, count in ordered],
+                "y": [word or t("not given") for word, _ in ordered],
+                "text": [few if count is None else "" for _, count in ordered], "textposition": "outside",
+                "customdata": [few if count is None else f"{count:,}" for _, count in ordered],
+                "hovertemplate": "%{y}: %{customdata}<extra></extra>",
             }
         ],
         "layout": {

@@ -66,7 +66,7 @@ export class Records {
   legend() {
     if (!this.store) return null;
     const {name, rows, legend} = this.store;
-    return {name, count: rows, ramp: {kind: 'continuous', stops: legend}, notes: [this.view.words.say('records_a_cell')], times: []};
+    return {name, count: rows ?? undefined, ramp: {kind: 'continuous', stops: legend}, notes: [this.view.words.say('records_a_cell')], times: []};
   }
 
   message(/** @type {any} */ feature) {

@@ -530,7 +530,7 @@ user_scope = Table(
     "user_scope",
     metadata,
     _column("user_id", Integer, ForeignKey("user.id"), primary_key=True),
-    _column("kind", String(10), primary_key=True),  # region hazard
+    _column("kind", String(10), primary_key=True),  # region hazard level sector
     _column("value", String(80), primary_key=True),
 )
 

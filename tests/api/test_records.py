@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import mapbox_vector_tile
 import pytest
+from flask import Flask, g
 
+from access.people import Person
+from data.store.catalogue import Dataset, put_dataset
+from data.store.engine import Store
 from layers.survey.build import build
 from layers.survey.shelf import shelf_of
 from tests.layers.survey.records import SCHEMA, make, write
 
 CHOSEN = json.dumps({"sector": ["school"], "grade": ["2", ""]})
 NEAR = {"type": "Polygon", "coordinates": [[[116, 39], [117, 39], [117, 40.5], [116, 40.5], [116, 39]]]}
+
+
+@pytest.fixture(autouse=True)
+def planner(server: Flask) -> None:
+    """Whoever asks is a planner of the whole country; the guard itself has its own tests."""
+    person = Person(id=1, email="planner@eoc.example", roles=frozenset({"planner"}))
+    server.before_request(lambda: setattr(g, "person", person))
+
+
+@pytest.fixture
+def public(store: Store, now: datetime) -> None:
+    """The store is in the catalogue, open to everybody."""
+    dataset = Dataset(name="sites", title={"en": "Sites"}, level="county", sector="x", kind="y", data_class="public")
+    with store.write() as connection:
+        put_dataset(connection, dataset, at=now, by="test")
 
 
 @pytest.fixture
@@ -38,7 +58,9 @@ def test_what_there_is(client: Any, stored: Any) -> None:
     assert store["facets"]["grade"] == ["1", "2", "3"]
 
 
-def test_a_tile_is_kept_for_ever_under_its_stamp_and_not_without(client: Any, stored: Any) -> None:
+def test_a_public_tile_is_kept_for_ever_under_its_stamp_and_not_without(
+    client: Any, stored: Any, public: None
+) -> None:
     (store,) = client.get("/api/records.json").json
     path = f"/t/records/sites/4/13/6.png?where={quote(CHOSEN)}"
     named, plain = client.get(f"{path}&v={store['stamp']}"), client.get(path)

@@ -17,6 +17,8 @@ from pages._layers import LAYERS
 from pages._levels import WORDS
 from pages._phrases import phrase
 from pages._shell import LIGHT_WORDS
+from pages._sharing_words import ALLOWS, READS, REASONS
+from pages._sharing_words import STATES as GRANT_STATES
 from pages.application import PAGES
 from pages.surveys.words import CLASSES, LEVELS, MODES, STATES
 from tests.conftest import ROOT
@@ -41,6 +43,8 @@ def messages() -> set[str]:
         *LIGHT_WORDS.values(),
         *(title for _, title, *_ in LAYERS),
         *(word for table in (LEVELS, CLASSES, STATES, MODES) for word in table.values()),
+        *(word for table in (ALLOWS, READS, GRANT_STATES) for word in table.values()),
+        *REASONS,
         *(part.TITLE for part in (*surveys.OF_DATASET, *surveys.OF_ALL)),
     ]
     return found | set(tables) | {page.TITLE for page in PAGES}
