@@ -8,7 +8,7 @@ and rhythm are those of the delivery.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from ingest.source import SourceSpec
 
 if TYPE_CHECKING:
     from ingest.http import Http
+    from ingest.survey_found import Found
     from ingest.survey_table import Layer
 
 SPEC = SourceSpec(
@@ -40,11 +41,6 @@ SPEC = SourceSpec(
     decode_in_child=True,
     max_bytes=512 << 20,
 )
-SQLITE, PARQUET, ZIP = b"SQLite format 3\x00", b"PAR1", b"PK\x03\x04"
-RASTERS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"\x89HDF", b"CDF", b"GRIB", b"\x89PNG", b"\xff\xd8\xff")
-WIDE = (b"\xff\xfe", b"\xfe\xff")  # the mark of UTF-16
-PARTS = (".shx", ".dbf")
-TEXTS = (".csv", ".txt", ".tsv")
 
 
 class SurveyConfiguration(Configuration):
@@ -123,82 +119,39 @@ class SurveyFiles:
         return Parsed(records=tuple(tables), rejects=tuple(rejects))
 
     def _layers(self, payload: Payload, folder: Path) -> Iterator[Layer | Reject]:
-        body, key = payload.body, self.spec.key
+        from ingest.survey_found import find
+
         name = _file_name(payload)
-        if body.startswith(ZIP):
-            from ingest.survey_unpack import unpack
-
-            yield from self._folder(sorted(unpack(body, folder / "unpacked", key)), folder / "unpacked", name)
-        elif body.startswith(SQLITE):
-            yield from self._binary(body, folder / "data.gpkg", name)
-        elif body.startswith(PARQUET):
-            yield from self._binary(body, folder / "data.parquet", name)
-        elif b"OSMHeader" in body[:64]:
-            yield from self._binary(body, folder / "data.osm.pbf", name)
-        else:
-            yield self._text(body, name)
-
-    def _binary(self, body: bytes, path: Path, name: str) -> Iterator[Layer | Reject]:
-        path.write_bytes(body)
-        yield from self._file(path, _stem(name))
-
-    def _file(self, path: Path, stem: str) -> Iterator[Layer | Reject]:
-        from ingest.survey_gdal import read_layers, read_parquet
-
-        if path.suffix == ".parquet":
-            yield read_parquet(path, stem, self.spec.key)
-        else:
-            yield from read_layers(path, stem, self.spec.key, encoding=self.options.encoding)
-
-    def _text(self, body: bytes, name: str) -> Layer:
-        """GeoJSON or a table, else the reason why not."""
-        from ingest.survey_text import read_csv, read_geojson
-
-        suffix = Path(name).suffix.lower()
-        if body.startswith(RASTERS) or suffix in (".tif", ".tiff"):
-            raise BadPayload(self.spec.key, "a raster or grid, not a vector file")
-        if suffix == ".dbf":
-            raise BadPayload(self.spec.key, "an attribute table (.dbf) without its geometry (.shp, .shx)")
-        if suffix in (".shp", ".shx") or body.startswith(b"\x00\x00\x27\x0a"):
-            raise BadPayload(self.spec.key, "one part of a shapefile: send .shp, .shx, .dbf and .prj in one zip")
-        head = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        if head in (b"{", b"[") or suffix in (".json", ".geojson"):
-            return read_geojson(body, _stem(name), self.spec.key)
-        if head == b"<" or (b"\x00" in body[:4096] and not body.startswith(WIDE)):
-            raise BadPayload(self.spec.key, f"not a survey file that can be read: it begins with {body[:24]!r}")
-        options = self.options
-        text = _decode(body, options.encoding, self.spec.key)
-        return read_csv(
-            text, _stem(name), self.spec.key, lon=options.lon_column, lat=options.lat_column, crs=options.assume_crs
-        )
-
-    def _folder(self, files: Sequence[Path], folder: Path, name: str) -> Iterator[Layer | Reject]:
-        """Every data set among unpacked files; one that cannot be read does not stop the others."""
-        databases = sorted({parent for file in files for parent in file.parents if parent.suffix.lower() == ".gdb"})
-        loose = [file for file in files if not any(database in file.parents for database in databases)]
-        found = 0
-        for path in [*databases, *loose]:
-            suffix = path.suffix.lower()
-            stem = path.name.removesuffix(path.suffix)
+        (folder / "came").write_bytes(payload.body)
+        for one in find(folder / "came", name, folder / "unpacked", self.spec.key):
+            if isinstance(one, Reject):
+                yield one
+                continue
             try:
-                if suffix == ".shp":
-                    path = _with_parts(path, loose, self.spec.key)
-                    yield from self._file(path, stem)
-                elif suffix == ".gdb" or suffix in (".gpkg", ".parquet") or path.name.lower().endswith(".osm.pbf"):
-                    _check_content(path, self.spec.key)
-                    yield from self._file(path, stem)
-                elif suffix in (".json", ".geojson", *TEXTS):
-                    yield self._text(path.read_bytes(), path.name)
-                elif suffix in (".tif", ".tiff") or (suffix == ".dbf" and not _sibling(path, ".shp", loose)):
-                    yield self._text(path.read_bytes()[:64], path.name)
-                else:
-                    continue
-                found += 1
-            except BadPayload as error:
-                found += 1
-                yield Reject(id=path.relative_to(folder).as_posix(), reason=error.reason)
-        if not found:
-            raise BadPayload(self.spec.key, f"no survey file in the archive {name[:80]}")
+                yield from self._read_found(one)
+            except BadPayload as error:  # in an archive one bad file does not stop the others
+                if not one.inside:
+                    raise
+                yield Reject(id=one.inside, reason=error.reason)
+
+    def _read_found(self, one: Found) -> Iterator[Layer | Reject]:
+        from ingest.survey_gdal import read_layers, read_parquet
+        from ingest.survey_text import read_csv, read_geojson, read_lines
+
+        key, options = self.spec.key, self.options
+        match one.kind:
+            case "gdal":
+                yield from read_layers(one.path, one.stem, key, encoding=options.encoding)
+            case "parquet":
+                yield read_parquet(one.path, one.stem, key)
+            case "geojson":
+                yield read_geojson(one.path.read_bytes(), one.stem, key)
+            case "lines":
+                yield read_lines(one.path.read_bytes(), one.stem, key)
+            case "table":
+                text = _decode(one.path.read_bytes(), options.encoding, key)
+                columns = {"lon": options.lon_column, "lat": options.lat_column, "crs": options.assume_crs}
+                yield read_csv(text, one.stem, key, **columns)
 
 
 def _file_name(payload: Payload) -> str:
@@ -206,50 +159,10 @@ def _file_name(payload: Payload) -> str:
     return payload.name or address.rpartition("/")[2] or "survey"
 
 
-def _stem(name: str) -> str:
-    """`roads.gdb.zip` is `roads`."""
-    stem = Path(name).name
-    for suffix in (".zip", ".gdb", ".gpkg", ".pbf", ".osm", ".parquet", ".geojson", ".json", *TEXTS):
-        stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) and len(stem) > len(suffix) else stem
-    return stem
-
-
-def _sibling(path: Path, suffix: str, files: Iterable[Path]) -> Path | None:
-    """The file beside `path` with the same stem and another suffix, whatever its case."""
-    wanted = f"{path.stem}{suffix}".lower()
-    return next((file for file in files if file.parent == path.parent and file.name.lower() == wanted), None)
-
-
-def _with_parts(path: Path, files: Sequence[Path], source: str) -> Path:
-    """The shapefile under names that GDAL finds together; BadPayload when a part it needs is missing."""
-    missing = [suffix for suffix in PARTS if _sibling(path, suffix, files) is None]
-    if missing:
-        raise BadPayload(source, f"a shapefile without its {' and '.join(missing)}")
-    for suffix in (*PARTS, ".prj", ".cpg"):
-        part = _sibling(path, suffix, files)
-        if part is not None and part.suffix != suffix:
-            part.rename(path.with_suffix(suffix))
-    return path.rename(path.with_suffix(".shp"))
-
-
-def _check_content(path: Path, source: str) -> None:
-    """Refuse a file that is not what its name says: GDAL would go by its content."""
-    if path.is_dir():
-        return
-    with path.open("rb") as file:
-        head = file.read(64)
-    kinds = {".gpkg": head.startswith(SQLITE), ".parquet": head.startswith(PARQUET), ".pbf": b"OSMHeader" in head}
-    if not kinds[path.suffix.lower()]:
-        raise BadPayload(source, f"not what its name says: it begins with {head[:16]!r}")
-
-
 def _decode(body: bytes, encoding: str, source: str) -> str:
-    from ingest.survey_gdal import guess_encoding
+    from ingest.survey_text import text_encoding
 
-    if body.startswith(WIDE):
-        encoding = encoding or "utf-16"
-    chosen = encoding or guess_encoding(body[: 1 << 20].replace(b",", b" ").replace(b"\n", b" ")) or "utf-8"
     try:
-        return body.decode("utf-8-sig" if chosen.lower() in ("utf-8", "utf8") else chosen)
+        return body.decode(text_encoding(body[: 1 << 20], encoding))
     except (UnicodeDecodeError, LookupError) as error:
         raise BadPayload(source, f"text in an unknown encoding: {error}"[:200]) from error

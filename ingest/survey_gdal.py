@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,16 @@ OTHER = frozenset(range(8, 18))  # WKB types with arcs, and surfaces of patches:
 SAMPLE = 1 << 20  # bytes of a table looked at to tell its encoding
 
 
+@dataclass(frozen=True)
+class Named:
+    """A layer of a file that has geometry."""
+
+    name: str  # in the file
+    key: str  # with the file's
+    encoding: str
+    notes: tuple[str, ...]
+
+
 def read_layers(path: Path, stem: str, source: str, *, encoding: str = "") -> Iterator[Layer | Reject]:
     """Every layer of a file, or why it cannot be used.
 
@@ -25,6 +36,18 @@ def read_layers(path: Path, stem: str, source: str, *, encoding: str = "") -> It
     BadPayload
         If GDAL cannot open the file.
     """
+    for one in name_layers(path, stem, source, encoding=encoding):
+        if isinstance(one, Reject):
+            yield one
+            continue
+        try:
+            yield _read_layer(path, one)
+        except Exception as error:  # GDAL and Arrow raise a dozen unrelated classes; the next layer may be good
+            yield Reject(id=one.key, reason=f"cannot be read: {one_line(error, path)}")
+
+
+def name_layers(path: Path, stem: str, source: str, *, encoding: str = "") -> list[Named | Reject]:
+    """The layers of a file; BadPayload if GDAL cannot open it."""
     import pyogrio
     from pyogrio.errors import DataSourceError
 
@@ -32,23 +55,19 @@ def read_layers(path: Path, stem: str, source: str, *, encoding: str = "") -> It
         pyogrio.set_gdal_config_options({"OSM_USE_CUSTOM_INDEXING": "NO"})  # node ids need not increase
     notes: list[str] = []
     if path.suffix.lower() == ".shp":
-        encoding, found = table_encoding(path, encoding)
-        notes += found
+        encoding, notes = table_encoding(path, encoding)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # each layer says again what matters, when it is read
             layers = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
     except DataSourceError as error:
-        raise BadPayload(source, f"cannot be opened: {_one_line(error, path)}") from error
+        raise BadPayload(source, f"cannot be opened: {one_line(error, path)}") from error
+    found: list[Named | Reject] = []
     for name, kind in layers:
         key = stem if len(layers) == 1 else f"{stem}/{name}"
-        if kind is None:
-            yield Reject(id=key, reason="a table without geometry")
-            continue
-        try:
-            yield _read_layer(path, name, key, encoding, list(notes))
-        except Exception as error:  # GDAL and Arrow raise a dozen unrelated classes; the next layer may be good
-            yield Reject(id=key, reason=f"cannot be read: {_one_line(error, path)}")
+        named = Named(name, key, encoding, tuple(notes))
+        found.append(Reject(id=key, reason="a table without geometry") if kind is None else named)
+    return found
 
 
 def read_parquet(path: Path, key: str, source: str) -> Layer:
@@ -59,24 +78,39 @@ def read_parquet(path: Path, key: str, source: str) -> Layer:
     BadPayload
         If it is not Parquet, or its metadata does not say where the geometry is.
     """
-    import json
-
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         table = pq.read_table(path)
-        metadata = json.loads((table.schema.metadata or {}).get(b"geo", b"null"))
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise BadPayload(source, f"not a Parquet file: {_one_line(error, path)}") from error
+    except (pa.ArrowException, OSError) as error:
+        raise BadPayload(source, f"not a Parquet file: {one_line(error, path)}") from error
+    name, crs = geoparquet_column(table.schema, source)
+    return layer_of_table(table, name, crs, key)
+
+
+def geoparquet_column(schema: Any, source: str) -> tuple[str, str]:
+    """Where the geometry of a GeoParquet file is, and its CRS; BadPayload where that is not said or not WKB."""
+    import json
+
+    try:
+        metadata = json.loads((schema.metadata or {}).get(b"geo", b"null"))
+    except ValueError as error:
+        raise BadPayload(source, f"GeoParquet metadata that are no JSON: {error}") from error
     name = metadata.get("primary_column") if isinstance(metadata, dict) else None
-    column = metadata.get("columns", {}).get(name) if isinstance(metadata, dict) else None
-    if not isinstance(column, dict) or name not in table.column_names:
+    columns = metadata.get("columns") if isinstance(metadata, dict) else None
+    column = columns.get(name) if isinstance(columns, dict) else None
+    if not isinstance(column, dict) or name not in schema.names:
         raise BadPayload(source, "a Parquet file without GeoParquet metadata")
     if column.get("encoding") != "WKB":
         raise BadPayload(source, f"geometry encoding {str(column.get('encoding'))[:40]!r} is not supported, only WKB")
     crs = json.dumps(column["crs"]) if column.get("crs") else "" if "crs" in column else "OGC:CRS84"
-    shapes, unreadable = _shapes(table[name].to_numpy(zero_copy_only=False))
+    return str(name), crs
+
+
+def layer_of_table(table: Any, name: str, crs: str, key: str) -> Layer:
+    """An Arrow table with a column of WKB."""
+    shapes, unreadable = shapes_of(table[name].to_numpy(zero_copy_only=False))
     return Layer(
         key=key, title=key, attributes=table.drop_columns([name]).replace_schema_metadata(None), geometries=shapes,
         crs=crs, unreadable=unreadable,
@@ -163,31 +197,40 @@ def _share(pieces: list[bytes], encoding: str, leads: set[int], trails: tuple[tu
     return usual / pairs if pairs else 0.0
 
 
-def _read_layer(path: Path, name: str, key: str, encoding: str, notes: list[str]) -> Layer:
+def _read_layer(path: Path, named: Named) -> Layer:
     import pyogrio
 
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
-        meta, table = pyogrio.read_arrow(path, layer=name, encoding=encoding or None)
-        column = next(
-            column
-            for column in (meta["geometry_name"], "wkb_geometry", "geometry")
-            if column and column in table.column_names
-        )
-        wkb = table[column].to_numpy(zero_copy_only=False)
-        if _has_others(wkb):
-            _, _, wkb, _ = pyogrio.raw.read(path, layer=name, columns=[])
-            notes.append("arcs and patches are kept as straight pieces and plain areas")
-    notes += [f"GDAL: {_one_line(warning.message, path)}" for warning in heard[:5]]
-    shapes, unreadable = _shapes(wkb)
+        meta, table = pyogrio.read_arrow(path, layer=named.name, encoding=named.encoding or None)
+        layer = layer_of_arrow(path, named, table, meta)
+    layer.notes += [f"GDAL: {one_line(warning.message, path)}" for warning in heard[:5]]
+    return layer
+
+
+def layer_of_arrow(path: Path, named: Named, table: Any, meta: Any, **place: int) -> Layer:
+    """Features as Arrow gives them; `place` is where they stand in the layer, as `pyogrio` names it."""
+    import pyogrio
+
+    notes = list(named.notes)
+    column = next(
+        column
+        for column in (meta["geometry_name"], "wkb_geometry", "geometry")
+        if column and column in table.column_names
+    )
+    wkb = table[column].to_numpy(zero_copy_only=False)
+    if _has_others(wkb):
+        _, _, wkb, _ = pyogrio.raw.read(path, layer=named.name, columns=[], **place)
+        notes.append("arcs and patches are kept as straight pieces and plain areas")
+    shapes, unreadable = shapes_of(wkb)
     attributes = table.drop_columns([column]).replace_schema_metadata(None)
     return Layer(
-        key=key, title=name, attributes=attributes, geometries=shapes, crs=meta["crs"] or "", notes=notes,
+        key=named.key, title=named.name, attributes=attributes, geometries=shapes, crs=meta["crs"] or "", notes=notes,
         unreadable=unreadable,
     )  # fmt: skip
 
 
-def _shapes(wkb: Any) -> tuple[Geometries, dict[int, str]]:
+def shapes_of(wkb: Any) -> tuple[Geometries, dict[int, str]]:
     """Geometries from WKB; rings that are not closed are closed, what cannot be read is None with a reason."""
     import shapely
 
@@ -209,6 +252,6 @@ def _has_others(wkb: Any) -> bool:
     return False
 
 
-def _one_line(error: object, path: Path) -> str:
+def one_line(error: object, path: Path) -> str:
     """A message without the place of our temporary folder."""
     return " ".join(str(error).replace(str(path.parent), "").split())[:200]

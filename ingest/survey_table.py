@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_REJECTS = 500  # named one by one; the rest are counted
 LON_LAT = "EPSG:4326"
+NO_CRS = "the file names no coordinate reference system and its coordinates are no degrees: set assume_crs"
+OUTSIDE = "outside longitude +-180 and latitude +-90 degrees"
 
 Geometries = NDArray[np.object_]
 Mask = NDArray[np.bool_]
@@ -32,36 +35,64 @@ class Layer:
     crs: str  # as found; "" where it is missing
     notes: list[str] = field(default_factory=list)
     unreadable: dict[int, str] = field(default_factory=dict)  # row -> why its geometry is None
+    raw: dict[int, str] = field(default_factory=dict)  # row -> what stood there, where the columns do not hold it
+
+
+@dataclass
+class Judged:
+    """What of a layer can be used: shapes in EPSG:4326, which rows to keep, and why the others not."""
+
+    shapes: Geometries
+    keep: Mask
+    reasons: dict[int, str]  # row -> why it is left out
+    whole: str = ""  # why nothing of the layer can be used
 
 
 def finish(layer: Layer, assume_crs: str = "") -> tuple[SurveyTable | None, list[Reject]]:
-    """The table of a layer and what had to be left out of it.
+    """The table of a layer and what had to be left out of it; `judge` says how."""
+    judged = judge(layer, assume_crs)
+    if judged.whole:
+        return None, [Reject(id=layer.key, reason=judged.whole)]
+    rejects = [Reject(id=f"{layer.key}/{row + 1}", reason=why) for row, why in judged.reasons.items()]
+    more = Counter(reject.reason for reject in rejects[MOST_REJECTS:])
+    rejects = rejects[:MOST_REJECTS]
+    rejects += [Reject(id=layer.key, reason=f"{count} more: {reason}") for reason, count in more.items()]
+    if not judged.keep.any():
+        return None, rejects or [Reject(id=layer.key, reason="the layer is empty")]
+    return _table(layer, judged.shapes, judged.keep), rejects
+
+
+def judge(layer: Layer, assume_crs: str = "") -> Judged:
+    """What of a layer can be used.
 
     Parameters
     ----------
     layer : Layer
+        Its notes are added to.
     assume_crs : str
         Used where the file names no CRS. Without it, plain longitudes and latitudes are taken for EPSG:4326, with a
         note, and anything else is rejected.
     """
     import shapely
 
-    rejects = _Rejects(layer.key)
     shapes = layer.geometries
+    reasons: dict[int, str] = {}
+
+    def drop(rows: Mask, reason: str) -> Mask:
+        reasons.update(dict.fromkeys(np.flatnonzero(rows).tolist(), reason))
+        return ~rows
+
     missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
-    for row in np.flatnonzero(missing):
+    for row in np.flatnonzero(missing).tolist():
         reason = "no geometry" if shapes[row] is None else "an empty geometry"
-        rejects.add(int(row), layer.unreadable.get(int(row), reason))
-    keep = ~missing & rejects.drop(~missing & ~_finite(shapes), "a coordinate is not a finite number")
+        reasons[row] = layer.unreadable.get(row, reason)
+    keep = ~missing & drop(~missing & ~_finite(shapes), "a coordinate is not a finite number")
     crs = layer.crs or assume_crs
     if not layer.crs and assume_crs:
         layer.notes.append(f"the file names no coordinate reference system: {assume_crs} as configured")
     elif not crs and keep.any():
         if not _on_earth(shapes[keep]).all():
-            reason = (
-                "the file names no coordinate reference system and its coordinates are no degrees: set assume_crs"
-            )
-            return None, [Reject(id=layer.key, reason=reason)]
+            return Judged(shapes, keep & False, {}, NO_CRS)
         crs = LON_LAT
         layer.notes.append(
             "the file names no coordinate reference system: longitude and latitude (EPSG:4326) assumed"
@@ -71,42 +102,10 @@ def finish(layer: Layer, assume_crs: str = "") -> tuple[SurveyTable | None, list
         try:
             shapes[keep] = _to_lon_lat(shapes[keep], crs, layer.notes)
         except ValueError as error:
-            return None, [Reject(id=layer.key, reason=str(error))]
-    keep &= rejects.drop(keep & ~_on_earth(shapes), "outside longitude +-180 and latitude +-90 degrees")
-    shapes, keep = _mended(shapes, keep, layer.notes, rejects)
-    if not keep.any():
-        if not len(shapes):
-            rejects.whole("the layer is empty")
-        return None, rejects.all()
-    return _table(layer, shapes, keep), rejects.all()
-
-
-class _Rejects:
-    """Rejects of one layer; the first few by row, the rest counted by reason."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        self.named: list[Reject] = []
-        self.counted: dict[str, int] = {}
-
-    def add(self, row: int, reason: str) -> None:
-        if len(self.named) < MOST_REJECTS:
-            self.named.append(Reject(id=f"{self.key}/{row + 1}", reason=reason))
-        else:
-            self.counted[reason] = self.counted.get(reason, 0) + 1
-
-    def whole(self, reason: str) -> None:
-        self.named.append(Reject(id=self.key, reason=reason))
-
-    def drop(self, rows: Mask, reason: str) -> Mask:
-        """Reject the rows; returns the others."""
-        for row in np.flatnonzero(rows):
-            self.add(int(row), reason)
-        return ~rows
-
-    def all(self) -> list[Reject]:
-        more = [Reject(id=self.key, reason=f"{count} more: {reason}") for reason, count in self.counted.items()]
-        return self.named + more
+            return Judged(shapes, keep & False, {}, str(error))
+    keep &= drop(keep & ~_on_earth(shapes), OUTSIDE)
+    shapes, keep = _mended(shapes, keep, layer.notes, reasons)
+    return Judged(shapes, keep, reasons)
 
 
 def read_crs(written: str) -> pyproj.CRS:
@@ -167,7 +166,7 @@ def _each(shapes: Geometries, test: Any) -> Mask:
     return good
 
 
-def _mended(shapes: Geometries, keep: Mask, notes: list[str], rejects: _Rejects) -> tuple[Geometries, Mask]:
+def _mended(shapes: Geometries, keep: Mask, notes: list[str], reasons: dict[int, str]) -> tuple[Geometries, Mask]:
     """Areas whose rings touch or cross themselves, made valid without becoming lines or points."""
     import shapely
 
@@ -182,7 +181,7 @@ def _mended(shapes: Geometries, keep: Mask, notes: list[str], rejects: _Rejects)
             mended += 1
         else:
             keep[row] = False
-            rejects.add(int(row), f"invalid geometry: {shapely.is_valid_reason(shapes[row])[:120]}")
+            reasons[int(row)] = f"invalid geometry: {shapely.is_valid_reason(shapes[row])[:120]}"
     if mended:
         notes.append(f"{mended} geometries mended: a ring touched or crossed itself")
     return shapes, keep

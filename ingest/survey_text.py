@@ -10,8 +10,9 @@ import csv
 import io
 import json
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ SHAPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "Mu
 LON_NAMES = ("lon", "long", "longitude", "lng", "经度", "longitude_deg", "lon_dd", "decimallongitude", "x")
 LAT_NAMES = ("lat", "latitude", "纬度", "latitude_deg", "lat_dd", "decimallatitude", "y")
 MOST_COLUMNS = 2_000
-WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
-NUMBER = re.compile(r"-?(0|[1-9]\d*)?(\.\d+)?([eE][-+]?\d+)?")
+WHOLE = r"-?(0|[1-9]\d{0,17})"  # without leading zeros, which only codes have
+NUMBER = r"-?((0|[1-9]\d*)(\.\d+)?|\.\d+)([eE][-+]?\d+)?"
 
 
 def read_geojson(body: bytes, key: str, source: str) -> Layer:
@@ -41,10 +42,51 @@ def read_geojson(body: bytes, key: str, source: str) -> Layer:
     Coordinates are WGS 84 by RFC 7946; the `crs` member of the 2008 format still occurs and is honoured.
     """
     document = parse_json(body, source, max_bytes=len(body)).value
-    features, crs = _features(document, source), _crs_member(document)
+    return layer_of_features(_features(document, source), key, _crs_member(document))
+
+
+def read_lines(body: bytes, key: str, source: str) -> Layer:
+    """A layer from a sequence of features, one a line, with or without the record separators of RFC 8142.
+
+    Raises
+    ------
+    BadPayload
+        If no line of it is a feature.
+    """
+    features = [feature_of_line(line) for line in body.splitlines() if line.strip(b" \t\x1e")]
+    if not any(isinstance(feature, dict) for feature in features):
+        raise BadPayload(source, "no line of it is a GeoJSON feature")
+    return layer_of_features(features, key)
+
+
+def feature_of_line(line: bytes) -> Any:
+    """The feature on a line; the line itself as text where it is none."""
+    text = line.strip(b" \t\r\n\x1e\xef\xbb\xbf")
+    try:
+        found = parse_json(text, "line", max_bytes=len(text)).value
+    except BadPayload:
+        return text.decode("utf-8", "replace")
+    if isinstance(found, dict) and found.get("type") in SHAPES:
+        return {"type": "Feature", "geometry": found, "properties": {}}
+    return found
+
+
+def text_encoding(sample: bytes, configured: str = "") -> str:
+    """The codec for a table that begins with these bytes."""
+    from ingest.survey_gdal import guess_encoding
+
+    if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
+        configured = configured or "utf-16"
+    chosen = configured or guess_encoding(sample.replace(b",", b" ").replace(b"\n", b" ")) or "utf-8"
+    return "utf-8-sig" if chosen.lower() in ("utf-8", "utf8") else chosen
+
+
+def layer_of_features(features: Sequence[Any], key: str, crs: str = "") -> Layer:
+    """Features as a layer; one that cannot be used has no geometry, a reason, and what it said."""
     notes: list[str] = []
     shapes: Geometries = np.empty(len(features), dtype=object)
     unreadable: dict[int, str] = {}
+    raw: dict[int, str] = {}
     rows: list[Mapping[str, Any]] = []
     for row, feature in enumerate(features):
         properties = feature.get("properties") if isinstance(feature, dict) else None
@@ -55,9 +97,10 @@ def read_geojson(body: bytes, key: str, source: str) -> Layer:
             shapes[row] = _shape(feature, notes)
         except ValueError as error:
             unreadable[row] = str(error)
+            raw[row] = json.dumps(feature, ensure_ascii=False)
     return Layer(
         key=key, title=key, attributes=columns_of(rows), geometries=shapes, crs=crs or "OGC:CRS84", notes=notes,
-        unreadable=unreadable,
+        unreadable=unreadable, raw=raw,
     )  # fmt: skip
 
 
@@ -77,11 +120,31 @@ def read_csv(text: str, key: str, source: str, *, lon: str = "", lat: str = "", 
     BadPayload
         If there is no header, or no coordinate columns are found.
     """
-    delimiter = max(",;\t|", key=text.split("\n", 1)[0].count)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    reader, layout = open_table(io.StringIO(text), source, lon=lon, lat=lat, crs=crs)
+    return layer_of_records(list(records_of(reader, source)), layout, key)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the first row of a table says."""
+
+    header: tuple[str, ...]
+    delimiter: str
+    across: int  # columns of the coordinates
+    along: int
+    crs: str
+
+
+def open_table(
+    lines: Iterable[str], source: str, *, lon: str = "", lat: str = "", crs: str = ""
+) -> tuple[Any, Layout]:
+    """A reader that stands behind the header, and what this says; as `read_csv` otherwise."""
+    remaining = iter(lines)
+    first = next(remaining, "")
+    delimiter = max(",;\t|", key=first.count)
+    reader = csv.reader(chain([first], remaining), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        records = [row for row in reader if row]
     except csv.Error as error:
         raise BadPayload(source, f"not a table: line {reader.line_num}: {error}") from error
     if len(header) > MOST_COLUMNS:
@@ -91,20 +154,46 @@ def read_csv(text: str, key: str, source: str, *, lon: str = "", lat: str = "", 
         raise BadPayload(source, "no coordinate columns: name them with lon_column and lat_column")
     if not crs and header[across].lower() in LON_NAMES[:-1] and header[along].lower() in LAT_NAMES[:-1]:
         crs = "EPSG:4326"
-    comma = delimiter == ";"
+    return reader, Layout(tuple(header), delimiter, across, along, crs)
+
+
+def records_of(reader: Any, source: str) -> Iterator[list[str]]:
+    """The rows of a table that are not empty; BadPayload where it is none."""
+    try:
+        for row in reader:
+            if row:
+                yield row
+    except csv.Error as error:
+        raise BadPayload(source, f"not a table: line {reader.line_num}: {error}") from error
+
+
+def layer_of_records(
+    records: Sequence[Sequence[str]], layout: Layout, key: str, number: Callable[[str], float] = float
+) -> Layer:
+    """Rows of a table as a layer of points; `number` reads a coordinate."""
+    import shapely
+
+    header, across, along = layout.header, layout.across, layout.along
+    comma = layout.delimiter == ";"
     shapes: Geometries = np.empty(len(records), dtype=object)
     unreadable: dict[int, str] = {}
+    raw: dict[int, str] = {}
+    x, y = np.full((2, len(records)), np.nan)
     for row, record in enumerate(records):
         if len(record) != len(header):
             unreadable[row] = f"{len(record)} values for {len(header)} columns"
+            raw[row] = layout.delimiter.join(record)
             continue
         try:
-            shapes[row] = _point(record[across], record[along], comma)
+            x[row], y[row] = _position(record[across], record[along], comma, number)
         except ValueError as error:
             unreadable[row] = str(error)
+    found = ~np.isnan(x)
+    shapes[found] = shapely.points(x[found], y[found])
     fitted = [record if len(record) == len(header) else [""] * len(header) for record in records]
     return Layer(
-        key=key, title=key, attributes=_typed(header, fitted), geometries=shapes, crs=crs, unreadable=unreadable
+        key=key, title=key, attributes=_typed(header, fitted), geometries=shapes, crs=layout.crs,
+        unreadable=unreadable, raw=raw,
     )  # fmt: skip
 
 
@@ -210,37 +299,41 @@ def _column(header: Sequence[str], wanted: str, usual: Sequence[str]) -> int | N
     return None
 
 
-def _point(lon: str, lat: str, comma: bool) -> Any:
-    import shapely
-
+def _position(lon: str, lat: str, comma: bool, number: Callable[[str], float]) -> tuple[float, float]:
     texts = [value.strip().replace(",", ".") if comma else value.strip() for value in (lon, lat)]
     if not all(texts):
         raise ValueError("no coordinates")
     try:
-        x, y = (float(value) for value in texts)
+        x, y = (number(value) for value in texts)
     except ValueError:
         raise ValueError(f"coordinates are not numbers: {lon[:20]!r}, {lat[:20]!r}") from None
     if not (math.isfinite(x) and math.isfinite(y)):
         raise ValueError("a coordinate is not a finite number")
-    return shapely.Point(x, y)
+    return x, y
 
 
 def _typed(header: Sequence[str], records: Sequence[Sequence[str]]) -> Any:
     """Numbers where every value is one; codes with leading zeros stay text, blanks are missing."""
     import pyarrow as pa
 
-    arrays, names = [], []
-    for place, name in enumerate(header):
-        values = [record[place].strip() or None for record in records]
-        given = [value for value in values if value is not None]
-        if given and all(WHOLE.fullmatch(value) for value in given):
-            arrays.append(pa.array([None if value is None else int(value) for value in values], type=pa.int64()))
-        elif given and all(NUMBER.fullmatch(value) and value not in ("", "-") for value in given):
-            arrays.append(pa.array([None if value is None else float(value) for value in values], type=pa.float64()))
-        else:
-            arrays.append(pa.array(values, type=pa.string()))
-        names.append(name)
-    return pa.Table.from_arrays(arrays, names=names)
+    columns = [pa.array([record[place] for record in records], pa.string()) for place in range(len(header))]
+    return pa.Table.from_arrays([typed(column) for column in columns], names=list(header))
+
+
+def typed(column: Any) -> Any:
+    """An Arrow column of texts as whole numbers, numbers, or texts; blanks are missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.utf8_trim_whitespace(column)
+    texts = pc.if_else(pc.equal(texts, ""), None, texts)
+    if texts.null_count == len(texts):
+        return texts
+    if pc.all(pc.match_substring_regex(texts, f"^({WHOLE})$")).as_py():
+        return texts.cast(pa.int64())
+    if pc.all(pc.match_substring_regex(texts, f"^({NUMBER})$")).as_py():
+        return texts.cast(pa.float64())
+    return texts
 
 
 def known_crs(written: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import stat
 import zipfile
@@ -18,9 +19,10 @@ CHUNK = 1 << 20
 
 
 def unpack(
-    body: bytes, folder: Path, source: str, *, max_unpacked: int = MAX_UNPACKED, max_members: int = MAX_MEMBERS
-) -> list[Path]:
-    """Write the members of a zip under `folder`.
+    packed: bytes | Path, folder: Path, source: str, *, max_unpacked: int = MAX_UNPACKED,
+    max_members: int = MAX_MEMBERS,
+) -> list[Path]:  # fmt: skip
+    """Write the members of a zip, given as bytes or as a file, under `folder`.
 
     Raises
     ------
@@ -28,14 +30,37 @@ def unpack(
         For a damaged or encrypted archive, one that unpacks to too much, and one whose names lead outside.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        size = packed.stat().st_size if isinstance(packed, Path) else len(packed)
+        with zipfile.ZipFile(packed if isinstance(packed, Path) else io.BytesIO(packed)) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
-            _check(members, len(body), source, max_unpacked, max_members)
+            _check(members, size, source, max_unpacked, max_members)
             return [_write(archive, member, folder, source) for member in members]
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError, ValueError) as error:
         raise BadPayload(source, f"a damaged archive: {error}") from error
     except RuntimeError as error:  # zipfile's way of asking for a password
         raise BadPayload(source, f"an encrypted archive: {error}") from error
+
+
+def gunzip(packed: Path, target: Path, source: str, *, max_unpacked: int = MAX_UNPACKED) -> Path:
+    """Write what a gzip file holds.
+
+    Raises
+    ------
+    BadPayload
+        For a damaged file, and for one that unpacks to too much.
+    """
+    most = max(SMALL, min(max_unpacked, MAX_RATIO * packed.stat().st_size))
+    written = 0
+    try:
+        with gzip.open(packed) as source_file, target.open("wb") as file:
+            while chunk := source_file.read(CHUNK):
+                written += len(chunk)
+                if written > most:
+                    raise BadPayload(source, f"{packed.name} would unpack to more than {most} bytes: refused")
+                file.write(chunk)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise BadPayload(source, f"a damaged gzip file: {error}") from error
+    return target
 
 
 def pack(folder: Path) -> bytes:
