@@ -226,6 +226,18 @@ def inside(key: Any, low: Any, high: Any, x0: Any, y0: Any, x1: Any, y1: Any, ou
         out[index - low] = within
 
 
+@_compiled
+def without(key: Any, code: Any, gone: Any, gone_code: Any, kept: Any) -> None:
+    """Mark one record as not kept for each that is gone; both in the order of key and code."""
+    place = 0
+    for index in range(len(gone)):
+        while place < len(key) and (key[place] != gone[index] or code[place] != gone_code[index]):
+            place += 1
+        if place < len(key):
+            kept[place] = False
+        place += 1
+
+
 @_inline
 def put(out: Any, place: Any, number: Any) -> Any:
     """Write a number in groups of seven bits and return where the next byte goes."""

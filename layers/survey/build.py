@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 
 from data.errors import LayerError
 from data.store.durable import to_disk
+from layers.survey.amend import ABSENT, Part, amendment, together
 from layers.survey.finish import Finished, Job, finish_bucket, join_pieces
 from layers.survey.partition import Read, partition, peak_mb, shares
 from layers.survey.plan import BUCKET_ROWS, Plan, make_plan, scan_limit
@@ -41,7 +43,8 @@ def build(
     store: Path,
     schema: Schema,
     *,
-    mode: Literal["replace", "append"] = "replace",
+    mode: Literal["replace", "append", "amend"] = "replace",
+    delivery: int | None = None,
     workers: int = 2,
     executor: Executor | None = None,
     limit: int | None = None,
@@ -57,9 +60,12 @@ def build(
     store : Path
         A folder, made where it is missing.
     schema : Schema
-        With "append" it must be that of the store.
-    mode : "replace" or "append"
-        Whether what the store held before is served any longer.
+        With "append" and "amend" it must be that of the store.
+    mode : "replace", "append" or "amend"
+        In the place of what the store held before, beside it, or each record in the place of the one with the same
+        identity (see `layers.survey.amend`).
+    delivery : int, optional
+        The number of the delivery in the catalogue.
     workers : int
         Into how many shares the work is dealt.
     executor : concurrent.futures.Executor, optional
@@ -78,35 +84,94 @@ def build(
         If the files are not what the schema says, the store has another schema, or another build is at work.
     """
     tasks = tasks_of(sources, schema)
-    with _alone(store):
+    with _alone(store), _executor(executor, workers) as at_work:
         before = read_manifest(store)
-        if mode == "append" and before is not None and Schema.from_json(before["schema"]) != schema:
+        kept = before["segments"] if before and mode != "replace" else []
+        if kept and before and Schema.from_json(before["schema"]) != schema:
             raise LayerError("the store has another schema: build it anew")
-        name = f"{before['next'] if before else 1:06d}"
-        folder = store / f"{UNFINISHED}-{name}"
-        for part in ("spill", "refused", "points", "hot", "pieces", "pyramid"):
-            (folder / part).mkdir(parents=True)
-        paths = [str(path.resolve()) for path in sources]
-        rows = sum(task.rows for task in tasks)
-        plan = make_plan(
-            paths, tasks, schema, limit=scan_limit(rows) if limit is None else limit, bucket_rows=bucket_rows
-        )
-        with _executor(executor, workers) as at_work:
-            dealt = shares(paths, tasks, schema, plan, str(folder), workers)
-            reads = list(_told(at_work.map(partition, dealt), "partition", len(dealt), report))
-            jobs = [Job(schema, plan, str(folder), bucket, workers) for bucket in range(plan.buckets)]
-            finished = list(_told(at_work.map(finish_bucket, jobs), "finish", len(jobs), report))
-        entry = {"name": name, "sources": [path.name for path in sources], **_facts(reads, finished)}
+        files = [_file(path, store, delivery) for path in sources]
+        own = Part(tuple(files), tuple(str(path.resolve()) for path in sources), tuple(tasks))
+        parts = amendment(own, schema, store, kept, at_work, workers) if mode == "amend" else [own]
+        make = _Make(store, schema, at_work, workers, limit, bucket_rows, report)
+        entries = make.segments(parts, before["next"] if before else 1)
+        write_manifest(store, schema, [*kept, *entries], following=int(entries[-1]["name"]) + 1)
+    return entries[0]
+
+
+def compact(
+    store: Path, *, workers: int = 2, executor: Executor | None = None, limit: int | None = None,
+    bucket_rows: int = BUCKET_ROWS, report: Report = lambda phase, done, total: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Make one segment of all that a store serves, from the files that were delivered.
+
+    Raises
+    ------
+    LayerError
+        If there is no store, or the files are not there any more.
+    """
+    with _alone(store), _executor(executor, workers) as at_work:
+        before = read_manifest(store)
+        if before is None:
+            raise LayerError(f"{store}: no store of survey records")
+        schema = Schema.from_json(before["schema"])
+        make = _Make(store, schema, at_work, workers, limit, bucket_rows, report)
+        entry = make.segments([together(store, schema, before["segments"])], before["next"])[0]
+        write_manifest(store, schema, [entry], following=before["next"] + 1)
+    return entry
+
+
+@dataclass(frozen=True)
+class _Make:
+    """How segments are made."""
+
+    store: Path
+    schema: Schema
+    executor: Executor
+    workers: int
+    limit: int | None
+    bucket_rows: int
+    report: Report
+
+    def segments(self, parts: Sequence[Part], following: int) -> list[dict[str, Any]]:
+        """A segment of each part, in its place on the disk but not yet named by the manifest."""
+        return [self._segment(part, f"{following + index:06d}") for index, part in enumerate(parts)]
+
+    def _segment(self, part: Part, name: str) -> dict[str, Any]:
+        store, schema, folder = self.store, self.schema, self.store / f"{UNFINISHED}-{name}"
+        for piece in ("spill", "refused", "points", "hot", "pieces", "pyramid"):
+            (folder / piece).mkdir(parents=True)
+        rows = sum(task.count for task in part.tasks)
+        limit = scan_limit(rows) if self.limit is None else self.limit
+        plan = make_plan(part.paths, part.tasks, schema, limit=limit, bucket_rows=self.bucket_rows)
+        dealt = shares(part.paths, part.tasks, schema, plan, str(folder), self.workers)
+        reads = list(_told(self.executor.map(partition, dealt), "partition", len(dealt), self.report))
+        jobs = [Job(schema, plan, str(folder), bucket, self.workers) for bucket in range(plan.buckets)]
+        finished = list(_told(self.executor.map(finish_bucket, jobs), "finish", len(jobs), self.report))
+        entry = {"name": name, **_told_of(part), **_facts(reads, finished), **part.facts}
         entry["cells"] = join_pieces(folder, plan)
-        _write_index(folder, plan, finished, schema)
-        for part in ("spill", "pieces"):
-            (folder / part).rmdir()
+        _write_index(folder, plan, finished)
+        if len(part.absent):
+            np.save(folder / ABSENT, part.absent)
+        for piece in ("spill", "pieces"):
+            (folder / piece).rmdir()
         _sync((*folder.rglob("*"), folder))
         (store / "segments").mkdir(exist_ok=True)
         folder.rename(store / "segments" / name)
-        kept = before["segments"] if mode == "append" and before else []
-        write_manifest(store, schema, [*kept, entry], following=int(name) + 1)
-    return entry
+        return entry
+
+
+def _file(path: Path, store: Path, delivery: int | None) -> dict[str, Any]:
+    """A delivered file as the manifest names it, so that a later amendment finds it."""
+    place = os.path.relpath(path.resolve(), store.resolve())
+    return {"path": place, "delivery": delivery, "rows": pq.read_metadata(path).num_rows}
+
+
+def _told_of(part: Part) -> dict[str, Any]:
+    """Where the records of a segment came from."""
+    numbers = {one["delivery"] for one in part.files}
+    found = {"sources": [Path(one["path"]).name for one in part.files], "files": list(part.files),
+             "delivery": numbers.pop() if len(numbers) == 1 else None}  # fmt: skip
+    return {**found, "of": part.of} if part.of else found
 
 
 def read_manifest(store: Path) -> dict[str, Any] | None:
@@ -180,7 +245,7 @@ def _facts(reads: Sequence[Read], finished: Sequence[Finished]) -> dict[str, Any
     }
 
 
-def _write_index(folder: Path, plan: Plan, finished: Sequence[Finished], schema: Schema) -> None:
+def _write_index(folder: Path, plan: Plan, finished: Sequence[Finished]) -> None:
     """Where each row group begins and ends, which tiles are counted, and the counts of regions by combination."""
     groups = []
     for one in finished:

@@ -1,4 +1,4 @@
-"""`survey suggest|build|stats|export`: stores of survey records from the command line."""
+"""`survey suggest|build|stats|export|trace-copy`: stores of survey records from the command line."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-import pyarrow.csv as pc
-import pyarrow.parquet as pq
 import shapely
 import yaml
 
+from data.clock import utc_now
 from data.errors import ConfigError, LayerError
-from layers.survey.build import build
+from data.permit import UNKNOWN, Permit
+from layers.survey.build import build, compact
 from layers.survey.choice import Choice, choose
+from layers.survey.marks import command as traces
+from layers.survey.marks.book import Book
+from layers.survey.marks.copy import write_copy
 from layers.survey.polygon import tally_polygon
 from layers.survey.rows import every_row
 from layers.survey.schema import Schema
@@ -33,10 +37,14 @@ def add_arguments(commands: Any) -> None:
     first = commands.add_parser("suggest", help="a schema for a Parquet file, to be read and confirmed")
     first.add_argument("source", type=Path)
     make = commands.add_parser("build", help="a store from Parquet files")
-    make.add_argument("sources", type=Path, nargs="+")
+    make.add_argument("sources", type=Path, nargs="*")
     make.add_argument("--store", type=Path, required=True)
-    make.add_argument("--schema", type=Path, required=True, help="YAML, as `survey suggest` writes it")
-    make.add_argument("--append", action="store_true", help="beside what the store holds; without it, in its place")
+    make.add_argument("--schema", type=Path, help="YAML, as `survey suggest` writes it")
+    how = make.add_mutually_exclusive_group()
+    how.add_argument("--append", action="store_true", help="beside what the store holds; without it, in its place")
+    how.add_argument("--amend", action="store_true", help="each record in the place of the one with the same id")
+    how.add_argument("--compact", action="store_true", help="make one segment of what the store holds; no sources")
+    make.add_argument("--delivery", type=int, help="its number in the catalogue")
     make.add_argument("--workers", type=int, default=2)
     make.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler that shares the folder")
     for name, text in (("stats", "exact counts"), ("export", "records as Parquet, CSV or GeoJSON")):
@@ -47,12 +55,15 @@ def add_arguments(commands: Any) -> None:
         ask.add_argument("--region", action="append", metavar="CODE")
         if name == "export":
             ask.add_argument("--out", type=Path, required=True)
+            ask.add_argument("--reader", default="the operator", help="whose copy it is")
+            ask.add_argument("--purpose", required=True, help="what it is needed for, in a sentence")
+    traces.add_arguments(commands)
     for parser in commands.choices.values():
         parser.add_argument("--json", action="store_true")
 
 
-def main(options: argparse.Namespace) -> int:
-    """Carry out one action."""
+def main(options: argparse.Namespace, book: Callable[[], Book]) -> int:
+    """Carry out one action; `book` opens the one in which copies are entered."""
     match options.action:
         case "suggest":
             written = suggest(options.source).as_json()
@@ -62,8 +73,10 @@ def main(options: argparse.Namespace) -> int:
         case "stats":
             store = Store(options.store)
             _show(_tally(store, options), options.json)
+        case "trace-copy":
+            return traces.main(options, book())
         case _:
-            print(json.dumps({"written": _export(Store(options.store), options)}))
+            print(json.dumps({"written": _export(Store(options.store), options, book())}))
     return 0
 
 
@@ -76,16 +89,14 @@ def read_schema(path: Path) -> Schema:
 
 
 def _build(options: argparse.Namespace) -> None:
-    schema, begun = read_schema(options.schema), time.monotonic()
-    mode: Any = "append" if options.append else "replace"
-    arguments: dict[str, Any] = {"mode": mode, "workers": options.workers, "report": _progress}
+    begun = time.monotonic()
     if options.cluster:
         from distributed import Client
 
         with Client(options.cluster) as client:  # type: ignore[no-untyped-call]
-            entry = build(options.sources, options.store, schema, executor=client.get_executor(), **arguments)
+            entry = _built(options, client.get_executor())
     else:
-        entry = build(options.sources, options.store, schema, **arguments)
+        entry = _built(options, None)
     seconds = time.monotonic() - begun
     facts = {**entry, "seconds": round(seconds, 2), "records_per_second": round(entry["rows"] / max(seconds, 1e-9))}
     if options.json:
@@ -94,8 +105,23 @@ def _build(options: argparse.Namespace) -> None:
     print(f"{entry['rows']:,} records in {seconds:.1f} s, {facts['records_per_second']:,} a second")
     for reason, count in entry["refused"].items():
         print(f"refused, {reason}: {count:,}")
+    for what, count in entry.get("amended", {}).items():
+        print(f"{what.replace('_', ' ')}: {count:,}")
     for column, count in entry["values_that_do_not_fit"].items():
         print(f"kept without a value, {column} does not fit its kind: {count:,}")
+
+
+def _built(options: argparse.Namespace, executor: Executor | None) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"workers": options.workers, "report": _progress, "executor": executor}
+    if options.compact:
+        if options.sources or options.schema:
+            raise ConfigError(["--compact takes neither sources nor a schema"])
+        return compact(options.store, **arguments)
+    if not options.sources or options.schema is None:
+        raise ConfigError(["a build needs sources and --schema"])
+    mode: Any = "amend" if options.amend else "append" if options.append else "replace"
+    schema = read_schema(options.schema)
+    return build(options.sources, options.store, schema, mode=mode, delivery=options.delivery, **arguments)
 
 
 def _progress(phase: str, done: int, total: int) -> None:
@@ -142,51 +168,14 @@ def _show(tally: Tally, as_json: bool) -> None:
         print(f"{name}: " + ", ".join(f"{word or '(none)'} {count:,}" for word, count in counts.items()))
 
 
-def _export(store: Store, options: argparse.Namespace) -> int:
-    """Write the records of a choice, part by part; a file is there whole or not at all."""
-    polygon = _polygon(options.polygon)
-    parts = every_row(store, WORLD if polygon is None else polygon, _choice(store.schema, options))
-    partial, written = options.out.with_name(f".{options.out.name}"), 0
-    write = {".parquet": _write_parquet, ".csv": _write_csv, ".geojson": _write_geojson}.get(options.out.suffix)
-    if write is None:
-        raise ConfigError([f"{options.out.name}: .parquet, .csv or .geojson"])
-    written = write(partial, parts)
-    partial.replace(options.out)
-    return written
-
-
-def _write_parquet(path: Path, parts: Any) -> int:
-    written, writer = 0, None
-    for part in parts:
-        writer = writer or pq.ParquetWriter(path, part.schema, compression="zstd")
-        writer.write_table(part)
-        written += part.num_rows
-    if writer is None:
-        raise LayerError("no record was chosen")
-    writer.close()
-    return written
-
-
-def _write_csv(path: Path, parts: Any) -> int:
-    written = 0
-    with path.open("wb") as file:
-        for part in parts:
-            pc.write_csv(part, file, pc.WriteOptions(include_header=written == 0))
-            written += part.num_rows
-    return written
-
-
-def _write_geojson(path: Path, parts: Any) -> int:
-    written = 0
-    with path.open("w", encoding="utf-8") as file:
-        file.write('{"type":"FeatureCollection","features":[')
-        for part in parts:
-            for record in part.to_pylist():
-                place = {"type": "Point", "coordinates": [round(record.pop(axis), 7) for axis in ("lon", "lat")]}
-                feature = {"type": "Feature", "geometry": place, "properties": record}
-                file.write(("," if written else "") + json.dumps(feature, ensure_ascii=False))
-                written += 1
-        file.write("]}\n")
+def _export(store: Store, options: argparse.Namespace, book: Book) -> int:
+    """Write a marked copy of a choice."""
+    area, name = _polygon(options.polygon), options.store.resolve().name
+    permit = Permit(dataset=name, reader=options.reader, data_class=UNKNOWN, counts=True, records=True, export=True)
+    parts = every_row(store, WORLD if area is None else area, _choice(store.schema, options))
+    mark, notice = book.begin(permit, options.purpose, options.out.suffix[1:], utc_now())
+    written = write_copy(options.out, parts, mark, notice)
+    book.finish(mark, written)
     return written
 
 

@@ -64,7 +64,7 @@ def partition(share: Share) -> Read:
         reader = Reader(share.paths, share.schema)
         for task in share.tasks:
             batch = reader.records(task)
-            rows += task.rows - len(batch.left_out)
+            rows += task.count - len(batch.left_out)
             outside.update({name: count for name, count in batch.outside.items() if count})
             if len(batch.left_out):
                 refused.append(pa.table({"row": batch.left_out, "reason": batch.reasons}))

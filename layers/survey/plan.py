@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from layers.kernels.survey import NOWHERE
 from layers.survey.schema import Schema
 from layers.survey.source import Reader, Task
 
@@ -51,7 +52,7 @@ def make_plan(paths: Sequence[str], tasks: Sequence[Task], schema: Schema, *, li
     bucket_rows : int
         About how many records a bucket has; they are sorted in memory.
     """
-    rows = sum(task.rows for task in tasks)
+    rows = sum(task.count for task in tasks)
     sample = _sample(paths, tasks, schema)
     share = rows / max(len(sample), 1)
     counted: dict[int, Keys] = {}
@@ -77,8 +78,9 @@ def _sample(paths: Sequence[str], tasks: Sequence[Task], schema: Schema) -> Keys
     if not tasks:
         return np.empty(0, np.uint64)
     chosen = np.unique(np.linspace(0, len(tasks) - 1, min(len(tasks), GROUPS)).astype(int)).tolist()
-    looked_at = sum(tasks[index].rows for index in chosen)
+    looked_at = sum(tasks[index].count for index in chosen)
     step = max(1, looked_at // SAMPLE)
     reader = Reader(paths, schema)
     parts: list[Any] = [reader.keys(tasks[index])[::step] for index in chosen]
-    return np.sort(np.concatenate(parts))
+    sample = np.concatenate(parts)
+    return np.sort(sample[sample != NOWHERE])

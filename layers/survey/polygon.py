@@ -98,12 +98,15 @@ def tally_polygon(store: Store, polygon: BaseGeometry, choice: Choice | None = N
         If it is none, is not valid, or leaves the map.
     """
     outline, counts = Outline(polygon), store.empty_counts()
-    for segment in store.segments:
+    for segment, sign in store.signed:
+        own = store.empty_counts()
         for kind, cells in walk(segment, outline):
             if kind == "within":
-                _add_within(segment, cells, choice or store.everything, counts)
+                _add_within(segment, cells, choice or store.everything, own)
             else:
-                _add_edge(segment, outline, cells, choice or store.everything, counts)
+                _add_edge(segment, outline, cells, choice or store.everything, own)
+        for table, more in zip(counts, own, strict=True):
+            table += sign * more
     return store.tally_of(counts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,14 @@ Array = NDArray[Any]
 
 
 class Segment:
-    """Counts, keys and records of what one build has made."""
+    """Counts, keys and records of what one build has made.
 
-    def __init__(self, folder: Path, schema: Schema) -> None:
-        self.folder, self.schema = folder, schema
+    `withdrawn` are segments of records that are served no longer: whole records leave them out, counts and keys do
+    not (see `Store.signed`).
+    """
+
+    def __init__(self, folder: Path, schema: Schema, withdrawn: Sequence[Segment] = ()) -> None:
+        self.folder, self.schema, self.withdrawn = folder, schema, withdrawn
         with np.load(folder / "index.npz") as index:
             self._first, self._last = index["first"], index["last"]
             self._bucket, self._group = index["bucket"], index["group"]
@@ -110,7 +114,17 @@ class Segment:
             keys = table["key"].to_numpy()
             start, end = np.searchsorted(keys, U(low)), np.searchsorted(keys, U(high), "right")
             if start < end:
-                yield table.slice(start, end - start)
+                found = self._served(table.slice(start, end - start))
+                if found.num_rows:
+                    yield found
+
+    def _served(self, table: pa.Table) -> pa.Table:
+        if not self.withdrawn:
+            return table
+        low, high = int(table["key"][0].as_py()), int(table["key"][-1].as_py())
+        gone = [one["row"].to_numpy() for other in self.withdrawn for one in other.tables(low, high)]
+        kept = ~np.isin(table["row"].to_numpy(), np.concatenate(gone)) if gone else None
+        return table if kept is None else table.filter(pa.array(kept))
 
 
 def tile_range(zoom: int, tile: int) -> tuple[int, int]:

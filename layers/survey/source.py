@@ -6,7 +6,7 @@ A record that cannot be used is told with its row and the reason; the others go 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,23 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Task:
-    """One row group of one file."""
+    """One row group of one file, or only some of its rows."""
 
     file: int
     group: int
     first_row: int
     rows: int
+    only: Array | None = field(default=None, compare=False)
+
+    @property
+    def number(self) -> int:
+        """The number of its first record in a delivery."""
+        return (self.file << ROW_BITS) + self.first_row
+
+    @property
+    def count(self) -> int:
+        """How many records are asked for."""
+        return self.rows if self.only is None else len(self.only)
 
 
 def tasks_of(paths: Sequence[Path], schema: Schema) -> list[Task]:
@@ -85,6 +96,12 @@ class Batch:
     outside: dict[str, int]
 
 
+def read_group(path: str, group: int, columns: list[str]) -> pa.Table:
+    """Some columns of a row group."""
+    with pq.ParquetFile(path) as file:
+        return file.read_row_group(group, columns=columns, use_threads=False)
+
+
 class Reader:
     """The files of a delivery, each opened once; for one thread, as Parquet readers are."""
 
@@ -99,8 +116,8 @@ class Reader:
         lon, lat, no_point = _positions(table, schema)
         key = np.empty(len(lon), np.uint64)
         keys_of(lon, lat, key)
-        first = (task.file << ROW_BITS) + task.first_row
-        rows = np.arange(first, first + task.rows, dtype=np.uint64)
+        taken = np.arange(task.rows) if task.only is None else task.only
+        rows = taken.astype(np.uint64) + np.uint64(task.number)
         columns, outside = {"key": key, "row": rows, "code": _codes(table, schema)}, {}
         for column in schema.columns:
             columns[column.name], outside[column.name] = _numbers(table[column.name], column.kind)
@@ -110,19 +127,19 @@ class Reader:
         return Batch(columns, rows[lost], reason, outside)
 
     def keys(self, task: Task) -> Array:
-        """The usable keys of a row group, for planning."""
+        """The keys of a row group, `NOWHERE` where a record cannot be used."""
         schema = self._schema
         table = self._table(task, [schema.geometry] if schema.geometry else [schema.lon, schema.lat])
         lon, lat, _ = _positions(table, schema)
         key = np.empty(len(lon), np.uint64)
         keys_of(lon, lat, key)
-        found: Array = key[key != NOWHERE]
-        return found
+        return key
 
     def _table(self, task: Task, columns: list[str]) -> pa.Table:
         if task.file not in self._open:
             self._open[task.file] = pq.ParquetFile(self._paths[task.file])
-        return self._open[task.file].read_row_group(task.group, columns=columns, use_threads=False)
+        table = self._open[task.file].read_row_group(task.group, columns=columns, use_threads=False)
+        return table if task.only is None else table.take(pa.array(task.only))
 
 
 def _positions(table: pa.Table, schema: Schema) -> tuple[Array, Array, Array]:

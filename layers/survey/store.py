@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,12 +62,17 @@ class Store:
             raise LayerError(f"{folder}: no store of survey records")
         self.folder, self.manifest = folder, manifest
         self.schema = Schema.from_json(manifest["schema"])
-        self.segments = [Segment(folder / "segments" / one["name"], self.schema) for one in manifest["segments"]]
+        self.segments, self.withdrawn = _segments(folder / "segments", self.schema, manifest["segments"])
         self.stamp = f"{(folder / MANIFEST).stat().st_mtime_ns:x}"
 
     @property
     def rows(self) -> int:
-        return sum(int(one["rows"]) for one in self.manifest["segments"])
+        return sum(-int(one["rows"]) if one.get("of") else int(one["rows"]) for one in self.manifest["segments"])
+
+    @property
+    def signed(self) -> list[tuple[Segment, int]]:
+        """Segments whose records count, and with -1 those whose records are taken off again."""
+        return [(one, 1) for one in self.segments] + [(one, -1) for one in self.withdrawn]
 
     @property
     def bounds(self) -> list[float] | None:
@@ -104,19 +110,24 @@ class Store:
         """
         tile = tile_number(zoom, x, y)
         choice = choice or self.everything
-        counted = not choice.everything and any(one.is_counted(zoom, tile) for one in self.segments)
+        counted = not choice.everything and any(one.is_counted(zoom, tile) for one, _ in self.signed)
         side = 1 << (CUBE_LEVELS if counted else TOTAL_LEVELS)
         grid = np.zeros((side, side), np.uint32)
         for segment in self.segments:
             segment.add_tile(zoom, tile, choice, grid)
+        if self.withdrawn:
+            off = np.zeros_like(grid)
+            for segment in self.withdrawn:
+                segment.add_tile(zoom, tile, choice, off)
+            grid -= off
         return grid
 
     def tally(self, choice: Choice | None = None) -> Tally:
         """Counts of the whole store, from the table that a build leaves."""
         choice = choice or self.everything
         cross = np.zeros((len(self.schema.regions) + 1) * self.schema.combinations, np.int64)
-        for segment in self.segments:
-            cross[segment.cross_at] += segment.cross
+        for segment, sign in self.signed:
+            cross[segment.cross_at] += sign * segment.cross
         table = cross.reshape(-1, self.schema.combinations)
         table = table * choice.combinations[: self.schema.combinations] * choice.regions[: len(table), np.newaxis]
         return Tally(self.schema, table.sum(axis=0), table.sum(axis=1))
@@ -130,6 +141,16 @@ class Store:
         """What was added up."""
         combinations, regions = counts
         return Tally(self.schema, combinations[: self.schema.combinations], regions[: len(self.schema.regions) + 1])
+
+
+def _segments(folder: Path, schema: Schema, entries: Sequence[Any]) -> tuple[list[Segment], list[Segment]]:
+    """The segments with records, each knowing what is taken off it; and all that is taken off."""
+    off = [(one["of"], Segment(folder / one["name"], schema)) for one in entries if one.get("of")]
+    served = [
+        Segment(folder / one["name"], schema, [segment for name, segment in off if name == one["name"]])
+        for one in entries if not one.get("of")
+    ]  # fmt: skip
+    return served, [segment for _, segment in off]
 
 
 def tile_number(zoom: int, x: int, y: int) -> int:

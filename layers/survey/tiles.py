@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import LayerError
-from layers.kernels.survey import encode_points
+from layers.kernels.survey import encode_points, without
 from layers.layer import Ramp
 from layers.ramps import CIVIDIS, palette
 from layers.survey.choice import Choice
@@ -62,30 +62,47 @@ def points(store: Store, zoom: int, x: int, y: int, choice: Choice | None = None
         raise LayerError(f"points are drawn to zoom {LAST_POINT_ZOOM}")
     chosen = choice or store.everything
     low, high = tile_range(zoom, tile_number(zoom, x, y))
-    parts = [found for segment in store.segments for found in segment.records(low, high)]
-    if sum(end - start for _, _, start, end in parts) > MOST_POINTS * 8:
-        return None
     schema = store.schema
-    inner = np.uint32((1 << schema.combination_bits) - 1)
-    keys, combinations = [], []
-    for key, code, start, end in parts:
-        own = code[start:end]
-        wanted = chosen.combinations[own & inner] & chosen.regions[own >> np.uint32(schema.combination_bits)]
-        keys.append(key[start:end][wanted])
-        combinations.append((own & inner)[wanted])
-    count = sum(len(one) for one in keys)
+    found = _served(store, low, high)
+    if found is None:
+        return None
+    key, code = found
+    combination = code & np.uint32((1 << schema.combination_bits) - 1)
+    wanted = chosen.combinations[combination] & chosen.regions[code >> np.uint32(schema.combination_bits)]
+    key, combination = key[wanted], combination[wanted]
+    count = len(key)
     if count > MOST_POINTS:
         return None
     if not count:
         return b""
     tags, tag_at, heads = _tags(schema)
-    key, combination = np.concatenate(keys), np.concatenate(combinations)
     out = np.empty(count * (int(np.diff(tag_at).max()) + 32), np.uint8)
     shift = np.uint64(32 - zoom - EXTENT_BITS)
     size = encode_points(key, combination, np.uint64(low), shift, tags, tag_at, out)
     layer = b"\x78\x02\x0a" + _varint(len(LAYER)) + LAYER + out[:size].tobytes() + heads
     layer += b"\x28" + _varint(1 << EXTENT_BITS)
     return b"\x1a" + _varint(len(layer)) + layer
+
+
+def _served(store: Store, low: int, high: int) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """Keys and codes of a range of keys, without the ones taken off; None for far too many."""
+    parts: dict[int, list[Any]] = {1: [], -1: []}
+    for segment, sign in store.signed:
+        parts[sign] += segment.records(low, high)
+    if sum(end - start for _, _, start, end in parts[1]) > MOST_POINTS * 8:
+        return None
+    columns = []
+    for own in parts.values():
+        columns.append(np.concatenate([np.empty(0, np.uint64), *(key[start:end] for key, _, start, end in own)]))
+        columns.append(np.concatenate([np.empty(0, np.uint32), *(code[start:end] for _, code, start, end in own)]))
+    key, code, gone, gone_code = columns
+    if not len(gone):
+        return key, code
+    order, off = np.lexsort((code, key)), np.lexsort((gone_code, gone))
+    key, code = key[order], code[order]
+    kept = np.ones(len(key), np.bool_)
+    without(key, code, gone[off], gone_code[off], kept)
+    return key[kept], code[kept]
 
 
 @lru_cache(maxsize=8)

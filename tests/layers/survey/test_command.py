@@ -51,6 +51,22 @@ def test_from_a_file_to_counts_and_an_export(tmp_path: Path, capsys: pytest.Capt
     assert "records" in run(capsys, "stats", "--store", store)
 
 
+def test_an_amendment_and_one_segment_of_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = make(1_000)
+    first = write(table.append_column("id", table["name"]), tmp_path / "a.parquet")
+    part = write(table.append_column("id", table["name"]).slice(500, 100), tmp_path / "b.parquet")
+    (tmp_path / "schema.yaml").write_text(run(capsys, "suggest", str(first)), encoding="utf-8")
+    options = ("--store", str(tmp_path / "store"), "--workers", "1")
+    schema = ("--schema", str(tmp_path / "schema.yaml"))
+    run(capsys, "build", str(first), *options, *schema)
+    assert "replaced: 100\n" in run(capsys, "build", str(part), *options, *schema, "--amend", "--delivery", "7")
+    assert "997 records" in run(capsys, "build", *options, "--compact")
+    assert "997 records" in run(capsys, "stats", "--store", str(tmp_path / "store"))
+    for wrong in (("--compact", *schema), schema, ("--amend", str(part))):
+        with pytest.raises(ConfigError):
+            run(capsys, "build", *options, *wrong)
+
+
 def test_a_proposed_schema_has_every_value(tmp_path: Path) -> None:
     found = suggest(write(make(3_000), tmp_path / "a.parquet"))
     assert {facet.name: facet.values for facet in found.facets} == {"grade": GRADES, "sector": tuple(sorted(SECTORS))}
