@@ -42,6 +42,7 @@ KINDS = {
     ("notices", "opened"): "Notice",
     ("notices", "closed"): "Notice over",
     ("deliveries", "escalated"): "Escalated",
+    ("proposals", "closed"): "Proposal closed",
     ("proposals", "first"): "Proposed: first",
     ("proposals", "new area"): "Proposed: new area",
     ("proposals", "higher"): "Proposed: higher",

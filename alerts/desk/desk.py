@@ -19,6 +19,7 @@ from data.regions import RegionIndex
 
 AUTHORS = frozenset({"author"})  # `warn.draft` in the matrix of roles; a test holds both together
 APPROVERS = frozenset({"approver"})  # `warn.approve`
+CLOSERS = frozenset({"duty", "author", "approver"})  # `proposals.close`
 SIGNERS_IN_ADVANCE = frozenset({"author", "approver"})  # `standing.sign`
 ADVISORY_KEY = 0x7461726E  # held to the end of the transaction on PostgreSQL
 LONGEST_WHY = 2000

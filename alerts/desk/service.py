@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alerts.desk.approve import Approved, approve
+from alerts.desk.close import close
 from alerts.desk.confirm import Confirmation, asked
 from alerts.desk.content import Content, blanks, changed
 from alerts.desk.decide import discard, reject, reopen, submit
@@ -18,7 +19,7 @@ from alerts.desk.waiting import sign_waiting
 
 __all__ = (
     "Approved", "Confirmation", "Content", "Desk", "Office", "Refusal", "Stale", "approve", "asked", "blanks",
-    "changed", "discard", "draft_cancel", "draft_from_proposal", "draft_new", "draft_update", "fresh", "limits_for",
-    "lock", "office_of", "prepare", "problems", "recheck", "reject", "reopen", "save", "sign_waiting", "submit",
+    "changed", "close", "discard", "draft_cancel", "draft_from_proposal", "draft_new", "draft_update", "fresh",
+    "limits_for", "lock", "office_of", "prepare", "problems", "recheck", "reject", "reopen", "save", "sign_waiting", "submit",
     "take_over", "unlock",
 )  # fmt: skip

@@ -74,6 +74,7 @@ def _proposal(number: int, person: Person, context: Context, t: Translate, local
     found = looks.suggested(context, number)
     if found is None:
         return []
+    may_close = person.may("proposals.close")
     said: list[Any] = [html.B(t(ACTIONS[found.action]))]
     if found.current is not None:
         held = found.current
@@ -91,7 +92,14 @@ def _proposal(number: int, person: Person, context: Context, t: Translate, local
     return [
         html.H2(t("Suggested")), html.P(said),
         *([html.Div(start, className="actions")] if person.may("warn.draft") else _only(t, "author")),
+        *([_given_up("close", t("Close it without a warning"), t("Close"), t)] if may_close else []),
     ]  # fmt: skip
+
+
+def _given_up(action: str, summary: str, words: str, t: Translate) -> Component:
+    """What ends something without sending: folded, and with a reason."""
+    inside = html.Div([dmc.TextInput(id=WHY, label=t("Why"), size="sm"), do(action, words)], className="warn-reject")
+    return html.Details([html.Summary(summary), inside], id=f"warn-{action}")
 
 
 def _only(t: Translate, role: str) -> list[Component]:
@@ -134,15 +142,7 @@ def _draft(item: DeskWarning, person: Person, context: Context, t: Translate) ->
                     do("submit", t("Submit for a signature"), primary=True, disabled=stops), className="actions"
                 ),
                 html.P(t("Nothing is sent before somebody else has signed it."), className="dim"),
-                html.Details(
-                    [
-                        html.Summary(t("Throw it away")),
-                        html.Div(
-                            [dmc.TextInput(id=WHY, label=t("Why"), size="sm"), do("discard", t("Throw away"))],
-                            className="warn-reject",
-                        ),
-                    ]
-                ),
+                _given_up("discard", t("Throw it away"), t("Throw away"), t),
             ]
             if person.may("warn.draft")
             else _only(t, "author")
@@ -235,9 +235,13 @@ def register(dash_app: Dash, context: Context) -> None:
         if not isinstance(which, dict) or len(ctx.triggered) != 1 or not ctx.triggered[0]["value"]:
             return (no_update,) * 4
         try:
-            service.decide(context, str(which["action"]), mark, str(next(iter(whys), "") or ""))
+            why = str(next(iter(whys), "") or "")
+            if which["action"] == "close":
+                service.close(context, mark, why)
+            else:
+                service.decide(context, str(which["action"]), mark, why)
         except Refusal as error:
             return no_update, error.told(t), no_update, no_update
-        gone = which["action"] == "discard"
+        gone = which["action"] in ("discard", "close")
         at = {"at": context.clock().isoformat(), "after": which["action"]}
         return at, "", PATH if gone else no_update, at

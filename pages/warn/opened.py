@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -185,12 +186,22 @@ def _proposed(found: Shown, person: Person, context: Context, t: Translate, loca
     row, now = found.proposal, context.clock()
     reason = t(KINDS.get(("proposals", row.reason), row.reason))
     said = [html.B(reason), " · ", living_age(row.created_at, now, t), " · ", html.Code(row.rule)]
-    over = [] if row.state == "open" else [html.P(t("This proposal is not open any more."), className="bad")]
+    over = [] if row.state == "open" else [html.P(_over(row, context, t), className="bad")]
     top = [
         html.Div([chip(Level(row.level), t), html.H2(named(row, found.titles, t, locale))], className="warn-title"),
         html.P(said), *over,
     ]  # fmt: skip
     return Parts(head=top, form=why_of(next(iter(row.regions), ""), context, t, locale))
+
+
+def _over(row: Any, context: Context, t: Translate) -> str:
+    """That a proposal is not open any more; who closed it without a warning, and why."""
+    closed = row.detail.get("closed")
+    if closed is None:
+        return t("This proposal is not open any more.")
+    at = local(datetime.fromisoformat(closed["at"]), context.settings.zone)
+    said = t("{who} closed it without a warning at {time}: “{why}”")
+    return said.format(who=closed["by"], time=at, why=closed["why"])
 
 
 def why_of(code: str, context: Context, t: Translate, locale: str) -> list[Component]:

@@ -226,6 +226,15 @@ def decide(context: Context, action: str, mark: Any, why: str) -> None:
         step(connection, floor, number, edition, why, actor, now)
 
 
+def close(context: Context, mark: Any, why: str) -> None:
+    """Close the open proposal without a warning; Refusal with the reason for the person."""
+    number = mark.get("proposal") if isinstance(mark, dict) else None
+    if not isinstance(number, int):
+        raise Refusal("Open a proposal first.")
+    with context.store.write() as connection:
+        desk_service.close(connection, desk(context), number, why=why, actor=current().actor(), now=context.clock())
+
+
 def _of(mark: Any) -> tuple[int, int]:
     number, edition = (mark.get("id"), mark.get("edition")) if isinstance(mark, dict) else (None, None)
     if not isinstance(number, int) or not isinstance(edition, int):

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from alerts.desk.content import Content
-from alerts.desk.desk import APPROVERS, AUTHORS, SIGNERS_IN_ADVANCE, Desk
+from alerts.desk.desk import APPROVERS, AUTHORS, CLOSERS, SIGNERS_IN_ADVANCE, Desk
 from alerts.desk.prefill import fresh
 from alerts.desk.read import DeskWarning, chain_of, editions, in_force, inbox, issued_of, one, steps
 from alerts.desk.refusal import Refusal, Stale
@@ -59,6 +59,7 @@ def test_roles_of_the_service_are_those_of_the_matrix() -> None:
     assert ACTIONS["warn.draft"] == AUTHORS
     assert ACTIONS["warn.approve"] == APPROVERS
     assert ACTIONS["standing.sign"] == SIGNERS_IN_ADVANCE
+    assert ACTIONS["proposals.close"] == CLOSERS
 
 
 def test_version_that_was_changed_meanwhile_is_refused(store: Store, write: Write, desk: Desk) -> None:

@@ -7,20 +7,21 @@ from itertools import product
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from alerts.desk.content import BLANK, LANGUAGES, blanks
 from alerts.desk.desk import Desk
 from alerts.desk.proposed import proposed
 from alerts.desk.read import DeskWarning, inbox
 from alerts.desk.refusal import Refusal
-from alerts.desk.service import Approved, discard, draft_from_proposal, recheck, submit
+from alerts.desk.service import Approved, close, discard, draft_from_proposal, recheck, submit
 from alerts.desk.suggest import Action, suggest
 from alerts.desk.template import templates, words
 from alerts.pack import builtin_paths, read_paths
 from data.model import Level
 from data.store.engine import Store
-from data.store.tables import proposal
-from tests.alerts.desk.conftest import BO, NOW, later
+from data.store.tables import audit, proposal
+from tests.alerts.desk.conftest import ANNA, BO, NOW, later, person
 
 Sign = Callable[..., Approved]
 Write = Callable[..., Any]
@@ -124,3 +125,29 @@ def test_every_hazard_of_the_packs_has_words_in_both_languages() -> None:
             told = words(hazard, level, language, area="here", why="It rains.")  # type: ignore[arg-type]
             for name in type(told).model_fields:
                 assert getattr(told, name) and not BLANK.search(getattr(told, name)), (hazard, level, name)
+
+
+def test_proposal_is_closed_without_a_warning_with_a_reason_and_once(
+    store: Store, propose: Any, write: Write
+) -> None:
+    number = propose(HERE)
+    for why, by, said in (
+        (" ", ANNA, "A reason is needed"),
+        ("rain has moved on", person("carl", "planner"), "needs the role"),
+        ("rain has moved on", person("dora", "duty", regions=("US-12086",)), "outside the limits"),
+    ):
+        with pytest.raises(Refusal, match=said):
+            write(close, number, why=why, by=by)
+    item = write(draft_from_proposal, number)
+    with pytest.raises(Refusal, match="is writing a warning about it"):
+        write(close, number, why="rain has moved on")
+    write(discard, item.id, item.edition, why="not needed")
+    write(close, number, why="rain has moved on")
+    with pytest.raises(Refusal, match="not open any more"):
+        write(close, number, why="again")
+    with store.read() as connection:
+        row = connection.execute(sa.select(proposal)).one()
+        told = connection.execute(sa.select(audit.c.action, audit.c.detail).order_by(audit.c.seq.desc())).first()
+        assert inbox(connection, NOW).proposals == ()
+    assert row.state == "closed" and row.detail["closed"]["why"] == "rain has moved on"
+    assert told is not None and (told.action, told.detail["why"]) == ("proposal.closed", "rain has moved on")
