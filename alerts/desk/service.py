@@ -20,6 +20,6 @@ from alerts.desk.waiting import sign_waiting
 __all__ = (
     "Approved", "Confirmation", "Content", "Desk", "Office", "Refusal", "Stale", "approve", "asked", "blanks",
     "changed", "close", "discard", "draft_cancel", "draft_from_proposal", "draft_new", "draft_update", "fresh",
-    "limits_for", "lock", "office_of", "prepare", "problems", "recheck", "reject", "reopen", "save", "sign_waiting", "submit",
-    "take_over", "unlock",
+    "limits_for", "lock", "office_of", "prepare", "problems", "recheck", "reject", "reopen", "save", "sign_waiting",
+    "submit", "take_over", "unlock",
 )  # fmt: skip
