@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from alerts.media.produce import Producer
     from data.store.engine import Store
+    from layers.survey.marks.book import Book
 
 RULE_PERIOD = timedelta(seconds=10)
 FEED_PATIENCE = timedelta(minutes=5)
@@ -264,6 +265,14 @@ def run_doctor(settings: Settings, as_json: bool) -> int:
     return report(settings, as_json)
 
 
+def _copy_book(settings: Settings) -> Book:
+    """Where copies of survey records are entered, with the key of their marks."""
+    from access.keys import read_keys
+    from layers.survey.marks.book import Book
+
+    return Book(open_migrated(settings.url), read_keys(settings.home).mark.encode())
+
+
 def _until_stopped() -> threading.Event:
     import signal
 
@@ -331,6 +340,10 @@ def parser() -> argparse.ArgumentParser:
     from layers.survey import command as survey_command
 
     survey_command.add_arguments(survey)
+    exchange = commands.add_parser("exchange", help="survey deliveries to and from other Tocsins")
+    from layers.survey.exchange import command as exchange_command
+
+    exchange_command.add_arguments(exchange.add_subparsers(dest="action", required=True))
     from alerts.evidence import command as evidence_command
 
     evidence_command.add_arguments(commands)
@@ -382,7 +395,9 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
         case "survey":
             from layers.survey.command import main as survey_main
 
-            return survey_main(options)
+            return survey_main(options, lambda: _copy_book(settings))
+        case "exchange":
+            return run_exchange(options, settings)
         case "recipients" | "resume":
             return run_recipients(options, settings)
         case "backup" | "restore":
@@ -441,6 +456,24 @@ def run_recipients(options: argparse.Namespace, settings: Settings) -> int:
     if options.command == "resume":
         return resume_main(store, options, now=now, audit=audit.append)
     return recipients_main(store, options, index=load_regions(settings.base_dir), now=now, audit=audit.append)
+
+
+def run_exchange(options: argparse.Namespace, settings: Settings) -> int:
+    """Deliveries to and from other Tocsins; of the network only the addresses of the peers are used."""
+    from urllib.parse import urlsplit
+
+    from access import audit
+    from ingest.http import Http
+    from layers.survey.exchange.command import main as exchange_main
+    from layers.survey.exchange.office import Desk
+
+    refuse_in_exercise(settings)
+    desk = Desk(open_migrated(settings.url), settings.home, settings.exchange, audit.append)
+
+    def ask_of(url: str) -> Any:
+        return Http(allow_hosts=(urlsplit(url).netloc,), source="exchange").ask
+
+    return exchange_main(options, desk, ask_of, utc_now)
 
 
 def run_copy(options: argparse.Namespace, settings: Settings) -> int:

@@ -21,6 +21,7 @@ PURPOSES = {
     "password_salt": "is mixed into passwords and recovery codes (HMAC-SHA-512, HMAC-SHA-256)",
     "metrics_token": "reads /metrics",
     "factor_key": "hides the secrets of authenticator programs (AES-128-CBC and HMAC-SHA-256)",
+    "mark_key": "marks copies of survey records (HMAC-SHA-256 and AES-256)",
 }
 NAMES = tuple(PURPOSES)
 MINIMUM_LENGTH = 43  # 256 bits in URL-safe base64
@@ -28,12 +29,13 @@ MINIMUM_LENGTH = 43  # 256 bits in URL-safe base64
 
 @dataclass(frozen=True)
 class Keys:
-    """What signs cookies, is mixed into passwords before they are hashed, reads /metrics, and hides TOTP secrets."""
+    """What signs cookies, is mixed into passwords, reads /metrics, hides TOTP secrets, and marks copies."""
 
     session: str = field(repr=False)
     password_salt: str = field(repr=False)
     metrics_token: str = field(repr=False)
     factor_keys: tuple[str, ...] = field(repr=False)
+    mark: str = field(repr=False)
 
     def encrypt(self, text: str) -> str:
         """The text as it may stand in the store: the id of the key, and what only the key opens."""
@@ -68,8 +70,8 @@ def read_keys(home: Path) -> Keys:
     """
     folder = home / "secrets"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    session, salt, token, *factor = (_read_or_make(folder / name) for name in NAMES)
-    return Keys(session[0], salt[0], token[0], factor[0])
+    session, salt, token, factor, mark = (_read_or_make(folder / name) for name in NAMES)
+    return Keys(session[0], salt[0], token[0], factor, mark[0])
 
 
 def key_id(key: str) -> str:

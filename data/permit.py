@@ -47,7 +47,7 @@ class Permit:
     least: int = 1
     why: str = ""
     grant: int | None = None
-    accuracy_m: float = 2.0
+    accuracy_m: float = 2.5
 
     @property
     def classified(self) -> bool:

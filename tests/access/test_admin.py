@@ -136,7 +136,7 @@ def test_list_shows_what_protects_each_account(web: Web) -> None:
 def test_asvs_13_3_1_inventory_names_keys_and_shows_none(web: Web) -> None:
     give_totp(web, "duty")
     found = {item.name: item for item in admin.key_files(web.settings.home)}
-    assert set(found) == {"session_key", "password_salt", "metrics_token", "factor_key"}
+    assert set(found) == {"session_key", "password_salt", "metrics_token", "factor_key", "mark_key"}
     assert all(item.purpose for item in found.values())
     values = [(web.settings.home / "secrets" / name).read_text(encoding="ascii") for name in found]
     assert not any(value in repr(found) for value in values)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
@@ -14,21 +15,31 @@ import shapely
 import yaml
 
 from data.errors import ConfigError, LayerError
+from data.store.engine import open_store
 from layers.survey import command
+from layers.survey.marks.book import Book
 from layers.survey.suggest import suggest
 from tests.layers.survey.records import GRADES, REGIONS, SECTORS, make, write
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+@pytest.fixture
+def book(sqlite_url: str) -> Iterator[Book]:
+    """Where copies are entered."""
+    store = open_store(sqlite_url)
+    yield Book(store, b"secret")
+    store.close()
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str, book: Book | None = None, code: int = 0) -> Any:
     """What a command prints as JSON, or its text where that is none."""
     parser = argparse.ArgumentParser()
     command.add_arguments(parser.add_subparsers(dest="action", required=True))
-    assert command.main(parser.parse_args(arguments)) == 0
+    assert command.main(parser.parse_args(arguments), lambda: cast(Book, book)) == code
     said = capsys.readouterr().out
     return json.loads(said) if said.startswith("{") else said
 
 
-def test_from_a_file_to_counts_and_an_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_from_a_file_to_counts_and_an_export(tmp_path: Path, capsys: pytest.CaptureFixture[str], book: Book) -> None:
     source, store = write(make(3_000), tmp_path / "a.parquet"), str(tmp_path / "store")
     (tmp_path / "schema.yaml").write_text(run(capsys, "suggest", str(source)), encoding="utf-8")
     arguments = ("--store", store, "--schema", str(tmp_path / "schema.yaml"), "--json")
@@ -43,9 +54,15 @@ def test_from_a_file_to_counts_and_an_export(tmp_path: Path, capsys: pytest.Capt
     number = run(capsys, "stats", *chosen, "--json")["records"]
     assert 0 < number < counts["records"]
     for name in ("out.parquet", "out.csv", "out.geojson"):
-        assert run(capsys, "export", *chosen, "--out", str(tmp_path / name)) == {"written": number}
+        asked = (*chosen, "--out", str(tmp_path / name), "--purpose", "shelters of the district")
+        assert run(capsys, "export", *asked, "--reader", name, book=book) == {"written": number}
+        found = run(capsys, "trace-copy", str(tmp_path / name), "--dataset", "store", "--json", book=book)
+        assert [one["reader"] for one in found["found"]] == [name] and found["records"] == number
+    (tmp_path / "other.csv").write_text("lon,lat\n116.1,39.5\n")
+    nobody = run(capsys, "trace-copy", str(tmp_path / "other.csv"), "--dataset", "store", book=book, code=1)
+    assert "none of them" in nobody
     assert pq.read_table(tmp_path / "out.parquet")["grade"].unique().to_pylist() == ["3"]
-    assert pc.read_csv(tmp_path / "out.csv").num_rows == number
+    assert pc.read_csv(tmp_path / "out.csv", pc.ReadOptions(skip_rows=1)).num_rows == number
     features = json.loads((tmp_path / "out.geojson").read_text())["features"]
     assert len(features) == number and features[0]["geometry"]["type"] == "Point"
     assert "records" in run(capsys, "stats", "--store", store)
@@ -86,22 +103,22 @@ def test_a_schema_file_that_is_none(tmp_path: Path, text: str) -> None:
         command.read_schema(tmp_path / "schema.yaml")
 
 
-def test_an_export_of_nothing_leaves_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_export_of_nothing_leaves_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str], book: Book) -> None:
     source, store = write(make(500), tmp_path / "a.parquet"), str(tmp_path / "store")
     (tmp_path / "schema.yaml").write_text(run(capsys, "suggest", str(source)), encoding="utf-8")
     run(capsys, "build", str(source), "--store", store, "--schema", str(tmp_path / "schema.yaml"), "--json")
     (tmp_path / "sea.json").write_text(shapely.to_geojson(shapely.box(-30, -30, -20, -20)))
-    with pytest.raises(LayerError, match="no record was chosen"):
-        run(
-            capsys,
-            "export",
-            "--store",
-            store,
-            "--polygon",
-            str(tmp_path / "sea.json"),
-            "--out",
-            str(tmp_path / "x.parquet"),
-        )
+    asked = (
+        "export",
+        "--store",
+        store,
+        "--polygon",
+        str(tmp_path / "sea.json"),
+        "--purpose",
+        "shelters of a district",
+    )
+    with pytest.raises(LayerError, match="No record was chosen"):
+        run(capsys, *asked, "--out", str(tmp_path / "x.parquet"), book=book)
     assert not (tmp_path / "x.parquet").exists()
-    with pytest.raises(ConfigError, match=r"\.parquet, \.csv or \.geojson"):
-        run(capsys, "export", "--store", store, "--out", str(tmp_path / "x.doc"))
+    with pytest.raises(LayerError, match=r"\.csv, \.geojson, \.parquet"):
+        run(capsys, *asked, "--out", str(tmp_path / "x.doc"), book=book)

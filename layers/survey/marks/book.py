@@ -1,0 +1,71 @@
+"""The book of copies: every copy of survey records has a number, a reader, a purpose and a mark of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from data.errors import LayerError
+from data.permit import Permit
+from data.store.copies import begin_copy, finish_copy, list_copies
+from data.store.engine import Store
+from layers.survey.marks.mark import Mark, digits_for
+
+SHORTEST_PURPOSE = 10  # characters
+NO_PURPOSE = "Say in a sentence what the copy is needed for."
+
+
+@dataclass(frozen=True)
+class Notice:
+    """The visible mark: whose copy it is, in a line."""
+
+    dataset: str
+    number: int
+    reader: str
+    at: datetime
+    purpose: str
+    data_class: str
+
+    def line(self) -> str:
+        """One line, whatever the purpose holds."""
+        facts = (
+            f"{self.dataset}, copy {self.number} for {self.reader}, {self.at:%Y-%m-%d %H:%M} UTC, {self.data_class}"
+        )
+        return " ".join(f"{facts}; purpose: {self.purpose}".split())
+
+
+@dataclass(frozen=True)
+class Book:
+    """Where copies are entered, and the secret behind their marks."""
+
+    store: Store
+    secret: bytes
+
+    def begin(self, permit: Permit, purpose: str, form: str, now: datetime) -> tuple[Mark, Notice]:
+        """Enter a copy that is about to be written; LayerError where no purpose is said."""
+        said = " ".join(purpose.split())[:500]
+        if len(said) < SHORTEST_PURPOSE:
+            raise LayerError(NO_PURPOSE)
+        digits = digits_for(permit.accuracy_m)
+        with self.store.write() as connection:
+            number = begin_copy(
+                connection, dataset=permit.dataset, reader=permit.reader, purpose=said, form=form,
+                step_deg=10.0**-digits, at=now,
+            )  # fmt: skip
+        notice = Notice(permit.dataset, number, permit.reader, now, said, permit.data_class)
+        return Mark(self.secret, number, digits), notice
+
+    def finish(self, mark: Mark, rows: int) -> None:
+        """Enter that it was written."""
+        with self.store.write() as connection:
+            finish_copy(connection, mark.copy, rows)
+
+    def given(self, dataset: str) -> Iterator[tuple[Mark, Any]]:
+        """Every copy of a dataset, the newest first, with its row."""
+        with self.store.read() as connection:
+            rows = list_copies(connection, dataset)
+        for row in rows:
+            yield Mark(self.secret, row.id, -round(math.log10(row.step_deg))), row

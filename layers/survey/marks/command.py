@@ -1,0 +1,88 @@
+"""`survey trace-copy FILE --dataset NAME`: whose copy a file is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+
+from data.errors import ConfigError
+from layers.survey.marks.book import Book
+from layers.survey.marks.mark import Floats
+from layers.survey.marks.trace import MOST_FALSE, trace
+
+LON = ("lon", "longitude", "x", "lng")
+LAT = ("lat", "latitude", "y")
+
+
+def add_arguments(commands: Any) -> None:
+    """Add the action to the subparsers of `survey`."""
+    parser = commands.add_parser("trace-copy", help="whose copy of survey records a file is")
+    parser.add_argument("file", type=Path, help="CSV, GeoJSON or Parquet with positions")
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument(
+        "--most-false", type=float, default=MOST_FALSE, help="chance of a false finding that is borne"
+    )
+
+
+def main(options: argparse.Namespace, book: Book) -> int:
+    """Print the copies that the file comes from; 1 where none is found."""
+    lon, lat = read_positions(options.file)
+    given = list(book.given(options.dataset))
+    rows = {row.id: row for _, row in given}
+    found = trace(lon, lat, (mark for mark, _ in given), most_false=options.most_false)
+    facts = [_facts(rows[one.copy]) | asdict(one) for one in found]
+    if options.json:
+        print(json.dumps({"records": len(lon), "copies_tried": len(given), "found": facts}, ensure_ascii=False))
+        return 0 if found else 1
+    print(f"{len(lon):,} records against {len(given)} copies of {options.dataset}")
+    for one in facts:
+        print(
+            f"copy {one['copy']}, {one['reader']}, {one['at']}, purpose: {one['purpose']}\n  by {one['by']}:"
+            f" {one['hits']:,} of {one['tried']:,}; chance of a false finding at most {one['false_positive']:.1e}"
+        )
+    if not found:
+        print("The mark of none of them is in it, as far as can be told.")
+    return 0 if found else 1
+
+
+def read_positions(path: Path) -> tuple[Floats, Floats]:
+    """Longitudes and latitudes in the order of a file [degrees]; ConfigError where it has none."""
+    try:
+        if path.suffix.lower() in (".geojson", ".json"):
+            document = json.loads(path.read_text(encoding="utf-8"))
+            points = np.array([one["geometry"]["coordinates"][:2] for one in document["features"]], float)
+            points = points.reshape(-1, 2)
+            return points[:, 0], points[:, 1]
+        table = pq.read_table(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
+        named = {name.strip().lower(): name for name in table.column_names}
+        lon, lat = ([named[word] for word in words if word in named] for words in (LON, LAT))
+        positions = np.column_stack([table[lon[0]].to_numpy(), table[lat[0]].to_numpy()]).astype(float)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ConfigError([f"{path}: no positions: {error}"]) from error
+    positions = positions[np.isfinite(positions).all(axis=1)]
+    return positions[:, 0], positions[:, 1]
+
+
+def _read_csv(path: Path) -> Any:
+    """A table after the lines that begin with `#`."""
+    with path.open("rb") as file:
+        skip = 0
+        while file.readline().startswith(b"#"):
+            skip += 1
+    return pc.read_csv(path, pc.ReadOptions(skip_rows=skip))
+
+
+def _facts(row: Any) -> dict[str, Any]:
+    return {
+        "reader": row.reader,
+        "at": row.at.isoformat(timespec="minutes"),
+        "purpose": row.purpose,
+        "rows": row.rows,
+    }
