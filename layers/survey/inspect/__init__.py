@@ -1,0 +1,1 @@
+"""Inspection of a delivery: rules over its files, drawn samples, error rates, and the decision about it."""
