@@ -65,6 +65,15 @@ PUBLIC_FACE = frozenset(
     }
 )  # fmt: skip
 
+# Where another Tocsin comes: no session, but each request is signed by a peer of the settings (api/exchange.py).
+PEER_RULES = frozenset(
+    {
+        "/exchange/offer", "/exchange/piece/<content>/<sha>/<int:start>", "/exchange/finish/<content>",
+        "/exchange/verdict/<content>", "/exchange/offers", "/exchange/manifest/<int:number>",
+        "/exchange/piece/<int:number>/<sha>/<int:start>/<int:end>", "/exchange/receipt",
+    }
+)  # fmt: skip
+
 # Served to anyone, by route rule. Style and script are those of the sign-in pages.
 PUBLIC_RULES = frozenset(
     {
@@ -72,7 +81,7 @@ PUBLIC_RULES = frozenset(
         "/login/second/key.json", "/first-run/<token>", "/invitation/<token>", "/ack/<token>", "/healthz", "/readyz",
         "/oidc/start", "/oidc/callback",
     }
-) | PUBLIC_FACE  # fmt: skip
+) | PUBLIC_FACE | PEER_RULES  # fmt: skip
 
 # Where a program may come with `Authorization: Bearer` and the token of `secrets/metrics_token` instead of a session.
 TOKEN_RULES = frozenset({"/metrics"})

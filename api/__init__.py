@@ -42,6 +42,7 @@ def register(
     from api import (
         ack,
         evidence,
+        exchange,
         exercise,
         export,
         features,
@@ -68,7 +69,7 @@ def register(
     )
     for module in (
         ack, live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health, scripts,
-        exercise, records, evidence,
+        exercise, records, evidence, exchange,
     ):  # fmt: skip
         server.register_blueprint(module.blueprint)
     for prefix in ("api", "t"):

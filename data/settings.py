@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from data.clock import parse_duration
 from data.errors import ConfigError
+from data.peers import Exchange, read_exchange
 from data.ways_out import WaysOut, read_ways
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,6 +57,7 @@ class Settings:
     signing_policy: str = "hold"  # what happens to an approved message that cannot be signed: hold, or send-unsigned
     channels: WaysOut = field(default_factory=WaysOut)
     exercise_channels: WaysOut = field(default_factory=WaysOut)  # what an exercise may use: never those of the office
+    exchange: Exchange = field(default_factory=Exchange)  # other Tocsins that deliveries go to and come from
 
     @property
     def url(self) -> str:
@@ -84,7 +86,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         "keep_fields_for", "keep_runs", "trial_limit", "derive_off", "sender", "sender_name", "identifier_root",
         "contact",
         "public_url", "push_services", "jurisdiction", "cap_profiles", "signing_policy",
-        "channels", "exercise_channels",
+        "channels", "exercise_channels", "exchange",
     }  # fmt: skip
     faults += [f"unknown setting: {key}" for key in sorted(set(document) - known)]
 
@@ -169,6 +171,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         signing_policy=text("signing_policy", Settings.signing_policy),
         channels=read_ways("channels", document.get("channels"), faults),
         exercise_channels=read_ways("exercise_channels", document.get("exercise_channels"), faults),
+        exchange=read_exchange(document.get("exchange"), faults),
     )
     faults += _of_warnings(settings)
     if faults:

@@ -116,6 +116,22 @@ class Http:
         answer = self._exchange("POST", url, dict(headers or {}), body, caps, time.monotonic() + timeout_s)
         return answer.status, answer.body.decoded
 
+    def ask(
+        self, method: Literal["GET", "POST"], url: str, body: bytes, headers: Mapping[str, str], max_bytes: int
+    ) -> tuple[int, bytes]:
+        """One request to a program of the same kind, followed nowhere; its status and the whole answer.
+
+        Raises
+        ------
+        Unreachable, Refused
+            As `get`, also where the answer goes past its cap; a status of the other side is returned.
+        """
+        caps, ends = Caps(raw=max_bytes, decoded=max_bytes), time.monotonic() + self.attempt_s
+        answer = self._exchange(method, url, dict(headers), body if method == "POST" else None, caps, ends)
+        if answer.body.spoiled:
+            raise Refused(self.source, answer.body.spoiled)
+        return answer.status, answer.body.decoded
+
     def _pause(self, attempt: int, error: Unreachable | Refused) -> float | None:
         """Seconds until the next attempt; None when there is to be none."""
         if attempt + 1 >= self.attempts or (isinstance(error, Refused) and not error.retry):

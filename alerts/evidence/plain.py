@@ -9,12 +9,10 @@ from typing import Any
 
 from sqlalchemy.engine import RowMapping
 
+from data.canonical import canonical
 from data.clock import iso
 
-
-def canonical(value: Any) -> bytes:
-    """Sorted keys, no blanks, UTF-8: the form that digests are taken of."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+__all__ = ["canonical", "plain", "plain_row", "plain_rows", "readable"]
 
 
 def readable(value: Any) -> bytes:

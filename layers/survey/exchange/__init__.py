@@ -1,0 +1,1 @@
+"""Deliveries between two Tocsins: signed manifests, pieces named by their content, receipts."""
