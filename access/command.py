@@ -1,4 +1,4 @@
-"""`user add|invite|role|scope|disable|enable|password|totp|reset-factors|list` of the command line."""
+"""`user add|invite|role|scope|disable|enable|password|totp|token|reset-factors|list` of the command line."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 import getpass
 import json
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from access import accounts, admin, audit, factors, invitations, passwords, totp
+from access import accounts, admin, audit, factors, invitations, passwords, tokens, totp
 from access.keys import read_keys
-from access.matrix import ROLES
+from access.matrix import PROGRAM_ACTIONS, ROLES
 from access.people import Account
 from data.clock import iso, utc_now
 from data.errors import ConfigError
@@ -31,6 +31,7 @@ def add_arguments(commands: Any) -> None:
         "invite": "make a link by which a person takes an account over, once; a new one with roles",
         "scope": "limit the roles of an account to regions and hazards; without any, everywhere and all",
         "totp": "set up an authenticator program from here; prints its secret and recovery codes",
+        "token": "make a token by which a program reads as an account; prints it, once",
         "reset-factors": "take every second factor of an account away",
     }  # fmt: skip
     for name, text in texts.items():
@@ -45,6 +46,10 @@ def add_arguments(commands: Any) -> None:
             parser.add_argument("--hazard", action="append", default=[])
             parser.add_argument("--level", action="append", default=[], help="of surveys: national, provincial, ...")
             parser.add_argument("--sector", action="append", default=[], help="of surveys")
+        if name == "token":
+            parser.add_argument("--name", required=True, help="of the program")
+            parser.add_argument("--days", type=int, default=90)
+            parser.add_argument("--action", dest="actions", action="append", choices=PROGRAM_ACTIONS)
         if name in ("add", "invite", "role"):
             plural = "+" if name == "role" else "*"
             parser.add_argument("roles", nargs=plural, metavar="role", help=f"of {', '.join(ROLES)}")
@@ -66,6 +71,8 @@ def main(store: Store, options: argparse.Namespace, settings: Settings) -> int:
             return _invite(store, options, settings, now)
         case "totp":
             return _totp(store, options, settings, now)
+        case "token":
+            return _token(store, options, now)
         case _:
             done = _change(store, options, settings, now)
     return _show([_facts(done)], options.json)
@@ -125,6 +132,17 @@ def _invite(store: Store, options: argparse.Namespace, settings: Settings, now: 
         token = invitations.make(connection, account, by=ACTOR, now=now)
     address = f"{settings.public_url or f'http://{settings.host}:{settings.port}'}/invitation/{token}"
     print(json.dumps({"email": account.email, "address": address}) if options.json else address)
+    return 0
+
+
+def _token(store: Store, options: argparse.Namespace, now: datetime) -> int:
+    """Print a token for a program."""
+    ends, actions = now + timedelta(days=options.days), options.actions or list(PROGRAM_ACTIONS)
+    with store.write() as connection:
+        account = _named(connection, options.email)
+        token = tokens.make(connection, account, name=options.name, actions=actions, expires_at=ends, now=now)
+    facts = {"email": account.email, "token": token, "expires_at": iso(ends)}
+    print(json.dumps(facts) if options.json else token)
     return 0
 
 

@@ -1,9 +1,9 @@
 """The request guard: whatever is not allowed by name is refused, on routes and on Dash callbacks alike.
 
 Each request passes, in this order: fetch metadata and origin; the few public routes; where a program may come with a
-token, that token if it sent one; a living session; for anything but GET a CSRF token; the action of the route, or of
-the one callback that Dash would run for the `output` named in the body. A Dash page is decided by the same pathname
-that Dash itself uses to choose it, wherever that comes from.
+token, that token if it sent one, of its account or of the metrics; a living session; for anything but GET a CSRF
+token; the action of the route, or of the one callback that Dash would run for the `output` named in the body. A Dash
+page is decided by the same pathname that Dash itself uses to choose it, wherever that comes from.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 from flask import Flask, Response, abort, g, request, session
 from werkzeug.wrappers import Response as AnyResponse
 
-from access import audit, factor_forms, forms, headers, oidc_forms, reauth, second_step, sessions
+from access import audit, factor_forms, forms, headers, oidc_forms, reauth, second_step, sessions, tokens
 from access.answers import ask_to_sign_in, deny
 from access.keys import read_keys
 from access.labels import action_of_callback, action_of_rule, needs
-from access.matrix import CALLBACK_RULE, PUBLIC_RULES, TOKEN_RULES
+from access.matrix import CALLBACK_RULE, PROGRAM_RULES, PUBLIC_RULES, TOKEN_RULES
 from access.oidc import read_provider
-from access.people import EXTENSION, Access, Person, access, current
+from access.people import EXTENSION, NOBODY, Access, Person, access, current
 from data.clock import Clock, utc_now
 from data.errors import ConfigError
 from data.settings import Settings
@@ -102,6 +102,8 @@ def _decide(server: Flask, dash_app: Any) -> AnyResponse | None:
         return None
     if rule in TOKEN_RULES and "Authorization" in request.headers:
         return _decide_token()
+    if "Authorization" in request.headers and rule.startswith(PROGRAM_RULES):
+        return _decide_program(server, rule)
     person = current()
     if not person.signed_in:
         return ask_to_sign_in()
@@ -136,6 +138,23 @@ def _decide_token() -> AnyResponse | None:
     refusal = deny(401, "This token is not known.")
     refusal.headers["WWW-Authenticate"] = "Bearer"
     return refusal
+
+
+def _decide_program(server: Flask, rule: str) -> AnyResponse | None:
+    """Whether a program may read with the token of an account: what the account may, and nothing that changes."""
+    scheme, _, token = request.headers["Authorization"].partition(" ")
+    person = tokens.load(access().store, token.strip(), access().clock()) if scheme.lower() == "bearer" else NOBODY
+    if not person.signed_in:
+        _note_denied(Person(email="a bearer token"), "unknown token", request.path)
+        refusal = deny(401, "This token is not known.")
+        refusal.headers["WWW-Authenticate"] = "Bearer"
+        return refusal
+    g.person = person
+    action = action_of_rule(server, rule, request.url_rule.endpoint if request.url_rule else "")
+    if action is None or request.method not in SAFE_METHODS or not person.may(action):
+        _note_denied(person, action or "unlabelled", request.path)
+        return deny(403, REFUSED)
+    return None
 
 
 def _foreign() -> str | None:

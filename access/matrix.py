@@ -50,6 +50,8 @@ ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "evidence.view": STAFF,
         "handover.sign": frozenset({"duty"}),
         "surveys.decide": frozenset({"approver", "admin"}),  # who else may see a survey: never one's own request
+        "survey.inspect": frozenset({"planner", "author"}),  # run rules, draw samples, enter what was found
+        "survey.decide": frozenset({"author", "approver"}),  # pass or return: never what one delivered oneself
         "exercise.control": ADMIN,  # pause and speed of an exercise, and its log
     }
 )
@@ -85,6 +87,10 @@ PUBLIC_RULES = frozenset(
 
 # Where a program may come with `Authorization: Bearer` and the token of `secrets/metrics_token` instead of a session.
 TOKEN_RULES = frozenset({"/metrics"})
+
+# Where a program may read with a token of an account (access.tokens), and what such a token may be for.
+PROGRAM_RULES = ("/ogc", "/stac", "/api/records", "/t/records")  # rules that begin so
+PROGRAM_ACTIONS = ("watch.view", "plan.view")
 
 # Dash's own routes, which cannot be labelled in its code. What is not listed here is refused.
 DASH_RULES: Mapping[str, str] = MappingProxyType(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import shapely
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, send_file
 
 from access.guard import needs
+from access.keys import read_keys
 from api.answers import FOREVER, fault, fresh
 from api.context import api
 from api.sights import Sights
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 VECTOR = "application/vnd.mapbox-vector-tile"
 DEEPEST_ZOOM = 20
+MOST_COPIED = 1_000_000  # a minute and 0.3 GB; the command line has no limit
+FORMS = {"csv": "text/csv; charset=utf-8", "geojson": "application/geo+json", "parquet": "application/octet-stream"}
 
 blueprint = Blueprint("records", __name__)
 
@@ -81,6 +86,38 @@ def counts(name: str) -> Response:
         return fault(400, "bad_request", str(error))
     sights().note(found, "counts", where=request.args.get("where", ""), area=area[:500])
     return fresh(told.as_json())
+
+
+@blueprint.get("/api/records/<name>/export.<any(csv, geojson, parquet):form>")
+@needs("plan.view")
+def export(name: str, form: str) -> Response:
+    """A marked copy of what is chosen: `?where=`, `?area=`, and `?purpose=`, a sentence that the copy carries."""
+    from layers.survey.marks.book import Book
+    from layers.survey.marks.copy import write_copy
+
+    found, asked = _open(name), request.args
+    if isinstance(found, Response):
+        return found
+    try:
+        choice, area = found.choose(asked.get("where", "")), asked.get("area", "")
+        outline = shapely.from_geojson(area) if area else None
+        parts, total = found.every_row(outline, choice), found.tally(choice, outline).total or 0
+        if total > MOST_COPIED:
+            return fault(413, "too_many", f"{total:,} records: a copy over the web has at most {MOST_COPIED:,}.")
+        book = Book(api().store, read_keys(api().settings.home).mark.encode())
+        mark, notice = book.begin(found.permit, asked.get("purpose", ""), form, api().clock())
+        sights().note(found, "export", copy=mark.copy, purpose=notice.purpose, where=asked.get("where", ""))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{name}.{form}"
+            book.finish(mark, write_copy(path, parts, mark, notice))
+            file = path.open("rb")  # stays readable when the folder is gone
+    except NotPermitted as error:
+        return fault(403, "not_permitted", str(error))
+    except (LayerError, shapely.errors.ShapelyError, ValueError) as error:
+        return fault(400, "bad_request", str(error))
+    response = send_file(file, FORMS[form], as_attachment=True, download_name=f"{name}-copy-{mark.copy}.{form}")
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _open(name: str) -> Sight | Response:
