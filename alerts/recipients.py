@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from alerts.desk.issued import Issued
+from alerts.vouch import PUBLIC
 from data.actor import Above
 from data.model import Level
-from data.store.tables import push_subscription, recipient, recipient_group
+from data.store.tables import delivery, push_subscription, recipient, recipient_group
 
 DAY_MINUTES = 1440
 
@@ -127,6 +128,26 @@ def subscribers(connection: Connection, issued: Issued, above: Above, group: str
         for row in connection.execute(query.order_by(push_subscription.c.id))
         if concerned(row.regions, issued.regions, above)
     ]
+
+
+def told_before(connection: Connection, issued: Issued) -> list[Reader]:
+    """Who has, or may have, an earlier message of this chain."""
+    column = delivery.c
+    query = sa.select(column.recipient_group, column.channel, column.recipient, column.locale).where(
+        column.warning_id.in_(issued.earlier), column.attempts > 0, column.state != "failed"
+    )
+    return [
+        Reader(group=row.recipient_group, channel=row.channel, address=row.recipient, locale=row.locale)
+        for row in connection.execute(query.order_by(column.id))
+    ]
+
+
+def whom(connection: Connection, issued: Issued, groups: Iterable[Group], above: Above) -> list[Reader]:
+    """Everybody who gets a message: its groups, browsers that asked for it, and who heard what it follows."""
+    readers = readers_of(connection, groups)
+    if issued.status == "Actual":
+        readers += subscribers(connection, issued, above, PUBLIC)
+    return readers + told_before(connection, issued)
 
 
 def _group(row: sa.Row[Any]) -> Group:

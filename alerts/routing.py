@@ -23,8 +23,7 @@ from alerts.desk.issued import Issued
 from alerts.ledger import Queued, put
 from alerts.media.said import Said, said_of
 from alerts.media.texts import LONG, chat, email, page, sms
-from alerts.recipients import Group, Reader, addressed, readers_of, subscribers
-from alerts.vouch import PUBLIC
+from alerts.recipients import Group, Reader, addressed, readers_of, whom
 from data.actor import Above, codes_above
 from data.clock import iso
 from data.model import Level
@@ -65,11 +64,7 @@ class Routing:
 
     def __call__(self, connection: Connection, issued: Issued, *, now: datetime) -> int:
         groups = self._groups(connection, issued)
-        readers = readers_of(connection, groups.values())
-        if issued.status == "Actual":
-            readers += subscribers(connection, issued, self.above, PUBLIC)
-        readers += _told_before(connection, issued)
-        rows = list(self._rows(issued, readers, groups, now))
+        rows = list(self._rows(issued, whom(connection, issued, groups.values(), self.above), groups, now))
         _overtake(connection, issued)
         added = put(connection, rows, now=now)
         bump(connection, "deliveries")
@@ -158,18 +153,6 @@ def key_of(issued: Issued, channel: str, address: str) -> str:
 def priority_of(issued: Issued) -> int:
     """Greater goes first: what ends a warning overtakes all, then the worst level."""
     return CANCEL_FIRST if issued.kind == "cancel" else max(issued.level, Level.NONE) * STEP
-
-
-def _told_before(connection: Connection, issued: Issued) -> list[Reader]:
-    """Who has, or may have, an earlier message of this chain."""
-    column = delivery.c
-    query = sa.select(column.recipient_group, column.channel, column.recipient, column.locale).where(
-        column.warning_id.in_(issued.earlier), column.attempts > 0, column.state != "failed"
-    )
-    return [
-        Reader(group=row.recipient_group, channel=row.channel, address=row.recipient, locale=row.locale)
-        for row in connection.execute(query.order_by(column.id))
-    ]
 
 
 def _overtake(connection: Connection, issued: Issued) -> None:

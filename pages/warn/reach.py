@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dash import html
@@ -14,9 +14,8 @@ from alerts.cap.model import Alert
 from alerts.channels.allowed import allowed
 from alerts.desk.desk import reach
 from alerts.desk.issued import Issued
-from alerts.desk.read import DeskWarning
-from alerts.recipients import addressed, readers_of, subscribers
-from alerts.vouch import PUBLIC
+from alerts.desk.read import DeskWarning, sent_in
+from alerts.recipients import addressed, whom
 from data.actor import codes_above
 from data.store.exercise import scenario_of
 from data.text import Translate
@@ -50,9 +49,9 @@ def reached(item: DeskWarning, context: Context) -> Reach:
     )  # fmt: skip
     above = codes_above(context.regions)
     with context.store.read() as connection:
-        readers = readers_of(connection, addressed(connection, issued, set(item.content.groups), above))
-        if item.status == "Actual":
-            readers += subscribers(connection, issued, above, PUBLIC)
+        earlier = tuple(one.id for one in sent_in(connection, item.chain) if one.id != item.id)
+        groups = addressed(connection, issued, set(item.content.groups), above)
+        readers = whom(connection, replace(issued, earlier=earlier), groups, above)
     channels = Counter(channel for channel, _ in {(one.channel, one.address) for one in readers})
     there = switched_on(context)
     return Reach(channels=channels, closed={name: count for name, count in channels.items() if name not in there})

@@ -18,6 +18,8 @@ from access.people import Person
 from alerts.desk.content import Content
 from alerts.desk.read import DeskWarning, editions
 from alerts.desk.refusal import Refusal, Stale
+from alerts.ledger import Queued
+from alerts.ledger import put as put_rows
 from data.settings import Settings
 from data.store.engine import Store
 from data.store.tables import delivery, warning
@@ -33,6 +35,7 @@ from pages.warn.page import chosen
 from pages.warn.reach import reach_list, reached
 from tests import desk_scene
 from tests.alerts.conftest import base_dir as base_dir
+from tests.issuing import Desk as Rows
 from tests.pages.test_shell import text_of as words_of
 from tests.pages.test_text import catalogue, literals
 
@@ -372,6 +375,36 @@ def test_groups_that_hear_are_those_of_the_status(context: Context, draft: DeskW
     assert "Not switched on here, so these hear nothing: E-mail 1, MQTT 1" in words_of(reach_list(whom, T))
     drill = saved(context, draft, typed("status", "Exercise"))
     assert reached(drill, context).channels == {"email": 1}
+
+
+def test_who_heard_the_earlier_message_is_counted_for_what_follows(context: Context, be: Act) -> None:
+    code = str(context.regions.code[context.regions.of_kind("cn-county")][0])
+    number = Rows(context.store, NOW).issue(regions=(code,))
+    heard = {"sent": "a@example.org", "failed": "b@example.org", "superseded": "c@example.org"}
+    with context.store.write() as connection:
+        approved = connection.execute(sa.select(warning.c.approval_id)).scalar_one()
+        rows = [
+            Queued(
+                key=address,
+                channel="email",
+                recipient=address,
+                body=b"",
+                form="chat",
+                next_at=NOW,
+                group="Gone",
+                warning_id=number,
+                approval_id=approved,
+            )
+            for address in heard.values()
+        ]
+        put_rows(connection, rows, now=NOW)
+        for state, address in heard.items():
+            tried = {"state": state, "attempts": int(state != "superseded")}
+            connection.execute(delivery.update().where(delivery.c.key == address).values(tried))
+    desk_scene.group(context.store, "Duty", [("email", "d@example.org")])
+    update = service.find(context, {"id": service.start(context, "update", number)})
+    assert update is not None
+    assert reached(update, context).channels == {"email": 2}  # the group, and who had the first message
 
 
 @pytest.mark.parametrize("tab", [tab for tab in preview.TABS if tab != "poster"])

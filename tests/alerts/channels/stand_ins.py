@@ -48,6 +48,7 @@ class Collector:
     def __init__(self, folder: Path, answer: Answer | None = None) -> None:
         self.answer: Answer = answer or (lambda _path, _headers, _body: 200)
         self.received: list[Received] = []
+        self.cut_off = 0  # requests that ended before their length
         self._lock = threading.Lock()
         self._file = (folder / "collected.jsonl").open("ab")
         outer = self
@@ -56,7 +57,12 @@ class Collector:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:  # its sender was killed half-way: no request, as RFC 9112 6.3 has it
+                    outer.cut_off += 1
+                    self.close_connection = True
+                    return
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 outer.keep(self.path, headers, body)
                 self.send_response(outer.answer(self.path, headers, body))
