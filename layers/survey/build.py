@@ -83,14 +83,12 @@ def build(
     LayerError
         If the files are not what the schema says, the store has another schema, or another build is at work.
     """
-    tasks = tasks_of(sources, schema)
-    with _alone(store), _executor(executor, workers) as at_work:
+    own = part_of(sources, store, schema, delivery)
+    with _alone(store), working_on(executor, workers) as at_work:
         before = read_manifest(store)
         kept = before["segments"] if before and mode != "replace" else []
         if kept and before and Schema.from_json(before["schema"]) != schema:
             raise LayerError("the store has another schema: build it anew")
-        files = [_file(path, store, delivery) for path in sources]
-        own = Part(tuple(files), tuple(str(path.resolve()) for path in sources), tuple(tasks))
         parts = amendment(own, schema, store, kept, at_work, workers) if mode == "amend" else [own]
         make = _Make(store, schema, at_work, workers, limit, bucket_rows, report)
         entries = make.segments(parts, before["next"] if before else 1)
@@ -109,7 +107,7 @@ def compact(
     LayerError
         If there is no store, or the files are not there any more.
     """
-    with _alone(store), _executor(executor, workers) as at_work:
+    with _alone(store), working_on(executor, workers) as at_work:
         before = read_manifest(store)
         if before is None:
             raise LayerError(f"{store}: no store of survey records")
@@ -118,6 +116,19 @@ def compact(
         entry = make.segments([together(store, schema, before["segments"])], before["next"])[0]
         write_manifest(store, schema, [entry], following=before["next"] + 1)
     return entry
+
+
+def part_of(sources: Sequence[Path], store: Path, schema: Schema, delivery: int | None = None) -> Part:
+    """Delivered files as a part of a store; LayerError, with all faults, if they are not what the schema says."""
+    tasks = tasks_of(sources, schema)
+    files = [_file(path, store, delivery) for path in sources]
+    return Part(tuple(files), tuple(str(path.resolve()) for path in sources), tuple(tasks))
+
+
+def make_store(store: Path, part: Part, schema: Schema, executor: Executor, workers: int) -> None:
+    """A new store of one part."""
+    make = _Make(store, schema, executor, workers, None, BUCKET_ROWS, lambda phase, done, total: None)
+    write_manifest(store, schema, make.segments([part], 1), following=2)
 
 
 @dataclass(frozen=True)
@@ -213,7 +224,8 @@ def _alone(store: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _executor(given: Executor | None, workers: int) -> Iterator[Executor]:
+def working_on(given: Executor | None, workers: int) -> Iterator[Executor]:
+    """The executor that was given, or processes of this machine."""
     if given is not None:
         yield given
         return

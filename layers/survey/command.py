@@ -17,6 +17,7 @@ import yaml
 from data.clock import utc_now
 from data.errors import ConfigError, LayerError
 from data.permit import UNKNOWN, Permit
+from layers.survey import compare_command
 from layers.survey.build import build, compact
 from layers.survey.choice import Choice, choose
 from layers.survey.marks import command as traces
@@ -58,6 +59,7 @@ def add_arguments(commands: Any) -> None:
             ask.add_argument("--reader", default="the operator", help="whose copy it is")
             ask.add_argument("--purpose", required=True, help="what it is needed for, in a sentence")
     traces.add_arguments(commands)
+    compare_command.add_arguments(commands)
     for parser in commands.choices.values():
         parser.add_argument("--json", action="store_true")
 
@@ -70,6 +72,8 @@ def main(options: argparse.Namespace, book: Callable[[], Book]) -> int:
             print(json.dumps(written) if options.json else yaml.safe_dump(_plain(written), allow_unicode=True))
         case "build":
             _build(options)
+        case "compare":
+            return compare_command.main(options, read_schema)
         case "stats":
             store = Store(options.store)
             _show(_tally(store, options), options.json)
