@@ -46,6 +46,7 @@ class Settings:
     audit_anchor: Path | None = None  # a folder, best on another machine, for the heads of the audit chain
     oidc: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the office's provider of identities
     webhooks: tuple[str, ...] = field(default=(), repr=False)  # where operator notices go; may hold tokens
+    survey_pass_limit: float | None = None  # percent of faulty records that a sample may show; None is not said
     sender: str = ""  # who warns, in CAP: a name like no other's, such as warn@office.example
     sender_name: str = ""
     identifier_root: str = "tocsin"  # what names of messages begin with: an OID or a word of the office's own
@@ -83,7 +84,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         "host", "port", "zone", "locale", "packs", "web_workers", "web_threads", "behind_tls", "proxy_hops",
         "allow_hosts", "sources", "rule_paths", "webhooks", "database_url", "wall_session", "audit_anchor", "oidc",
         "keep_fields",
-        "keep_fields_for", "keep_runs", "trial_limit", "derive_off", "sender", "sender_name", "identifier_root",
+        "keep_fields_for", "keep_runs", "trial_limit", "derive_off", "survey_pass_limit",
+        "sender", "sender_name", "identifier_root",
         "contact",
         "public_url", "push_services", "jurisdiction", "cap_profiles", "signing_policy",
         "channels", "exercise_channels", "exchange",
@@ -156,6 +158,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         derive_off=words("derive_off"),
         keep_runs=length("keep_runs", Settings.keep_runs, timedelta(days=1)),
         trial_limit=length("trial_limit", Settings.trial_limit, timedelta(minutes=1)),
+        survey_pass_limit=_percent("survey_pass_limit", text("survey_pass_limit", str(document.get("survey_pass_limit", ""))), faults),
         webhooks=words("webhooks"),
         wall_session=length("wall_session", Settings.wall_session, timedelta(hours=1)),
         audit_anchor=Path(text("audit_anchor", "")) if text("audit_anchor", "") else None,
@@ -177,6 +180,20 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     if faults:
         raise ConfigError(faults)
     return settings
+
+
+def _percent(key: str, written: str, faults: list[str]) -> float | None:
+    """A number from 0 to 100; None where nothing is said."""
+    if not written:
+        return None
+    try:
+        found = float(written)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 100:
+        faults.append(f"{key}: a number of percent from 0 to 100, not {written!r}")
+        return None
+    return found
 
 
 def _box(written: Any, faults: list[str]) -> tuple[float, float, float, float] | None:

@@ -69,3 +69,15 @@ def test_other_times_for_fields_are_faults(tmp_path: Path, written: str, fault: 
     with pytest.raises(ConfigError) as caught:
         read_settings({"TOCSIN_HOME": str(tmp_path)})
     assert [found.startswith(fault) for found in caught.value.faults] == [True]
+
+
+@pytest.mark.parametrize(("written", "found"), [("", None), ("0", 0.0), ("2.5", 2.5)])
+def test_pass_limit_is_said_or_not(written: str, found: float | None, tmp_path: Path) -> None:
+    (tmp_path / "tocsin.yaml").write_text(f"survey_pass_limit: {written}\n" if written else "", encoding="utf-8")
+    assert read_settings({"TOCSIN_HOME": str(tmp_path)}).survey_pass_limit == found
+
+
+@pytest.mark.parametrize("written", ["-1", "101", "many"])
+def test_pass_limit_that_is_no_percentage_is_told(written: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="survey_pass_limit"):
+        read_settings({"TOCSIN_HOME": str(tmp_path), "TOCSIN_SURVEY_PASS_LIMIT": written})
