@@ -86,6 +86,12 @@ def _asked(line: Line, steady: Steady, method: Method, path: str, body: Any = No
     return steady.tried(lambda _part: line.json(method, path, body))
 
 
+def _document(line: Line, answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise Refusal(f"{line.name} answered with something else than was asked")
+    return answer
+
+
 def _settled(row: Any) -> bool:
     return bool(row.verdict) and row.verdict["body"]["state"] == "replaced"
 
@@ -99,13 +105,13 @@ def _push_one(line: Line, steady: Steady, number: int, report: Report) -> dict[s
     sealed = outbox.seal(line.desk, line.name, manifest, number, line.clock())
     load = _Load(line, manifest, number, report, sent=known.bytes_sent if known is not None else 0)
     try:
-        answer = _asked(line, steady, "POST", "/offer", sealed)
+        answer = _document(line, _asked(line, steady, "POST", "/offer", sealed))
         for _ in range(ROUNDS):
             if answer.get("state") == "arrived":
                 outbox.receipted(line.desk, line.name, answer.get("receipt"), line.clock())
                 return _account(manifest, "arrived", load.sent)
             load.send(_missing(manifest, answer), steady)
-            answer = _asked(line, steady, "POST", f"/finish/{manifest.content}")
+            answer = _document(line, _asked(line, steady, "POST", f"/finish/{manifest.content}"))
         raise Refusal(f"{line.name} wants the same pieces again and again")
     except (Refusal, Unreachable) as error:
         state = "refused" if isinstance(error, Refusal) else "moving"
@@ -144,7 +150,7 @@ class _Load:
             raise Refusal("a file of the delivery has been changed since it was described", status=409)
         answer = read_json(line.raw("POST", f"/piece/{self.manifest.content}/{sha}/{start}", body))
         self.sent += len(body)
-        here = answer.get("here") if isinstance(answer, dict) else None
+        here = _document(line, answer).get("here")
         if not isinstance(here, int) or not 0 <= here <= self.manifest.pieces[sha]:
             raise Refusal(f"{line.name} answered with something else than how much has come")
         return here
@@ -191,9 +197,9 @@ def _fetch(line: Line, steady: Steady, manifest: Manifest, number: int, sha: str
     return fetched
 
 
-def _missing(manifest: Manifest, answer: Any) -> dict[str, int]:
+def _missing(manifest: Manifest, answer: dict[str, Any]) -> dict[str, int]:
     """Pieces that a receiver wants; of what it says nothing is believed that is not ours."""
-    missing = answer.get("missing") if isinstance(answer, dict) else None
+    missing = answer.get("missing")
     if not isinstance(missing, dict) or not all(
         isinstance(came, int) and sha in manifest.pieces and 0 <= came <= manifest.pieces[sha]
         for sha, came in missing.items()

@@ -38,8 +38,9 @@ def offered(desk: Desk, name: str, sealed: Any, now: datetime) -> dict[str, Any]
     peer = desk.peer(name)
     manifest = read_manifest(opened(sealed, PURPOSE, peer.key))
     _check_parties(desk, peer, manifest, now)
-    ours = _check_dataset(peer, manifest)
+    ours = peer.receive.get(manifest.dataset, manifest.dataset)
     try:
+        _check_dataset(peer, manifest)
         with desk.store.read() as connection:
             row = transfers.find(connection, name, "in", manifest.content)
             if row is not None and row.state == "arrived":
