@@ -136,9 +136,12 @@ class Layout:
 
 
 def open_table(
-    lines: Iterable[str], source: str, *, lon: str = "", lat: str = "", crs: str = ""
+    lines: Iterable[str], source: str, *, lon: str = "", lat: str = "", crs: str = "", any_columns: bool = False
 ) -> tuple[Any, Layout]:
-    """A reader that stands behind the header, and what this says; as `read_csv` otherwise."""
+    """A reader that stands behind the header, and what this says; as `read_csv` otherwise.
+
+    `any_columns` takes a table for which nobody has named its coordinates yet.
+    """
     remaining = iter(lines)
     first = next(remaining, "")
     delimiter = max(",;\t|", key=first.count)
@@ -150,6 +153,8 @@ def open_table(
     if len(header) > MOST_COLUMNS:
         raise BadPayload(source, f"the table has more than {MOST_COLUMNS} columns")
     across, along = _column(header, lon, LON_NAMES), _column(header, lat, LAT_NAMES)
+    if any_columns:
+        return reader, Layout(tuple(header), delimiter, -1, -1, crs)
     if across is None or along is None:
         raise BadPayload(source, "no coordinate columns: name them with lon_column and lat_column")
     if not crs and header[across].lower() in LON_NAMES[:-1] and header[along].lower() in LAT_NAMES[:-1]:

@@ -84,6 +84,16 @@ def put_dataset(connection: Connection, dataset: Dataset, *, at: datetime, by: s
     note_change(connection, TOPIC, at=at, kind="update", subject=dataset.name, detail={"by": by})
 
 
+def keep_schema(
+    connection: Connection, name: str, record_schema: Mapping[str, Any], mapping: Mapping[str, Any], *, at: datetime,
+    by: str,
+) -> None:  # fmt: skip
+    """What the newest delivery of a dataset was read by, and the schema that its records have now."""
+    named = survey_dataset.c.name == name
+    connection.execute(survey_dataset.update().where(named).values(record_schema=record_schema, mapping=mapping))
+    note_change(connection, TOPIC, at=at, kind="update", subject=name, detail={"by": by})
+
+
 def read_dataset(connection: Connection, name: str) -> sa.Row[Any]:
     """A dataset; LayerError where there is none of this name."""
     row = connection.execute(sa.select(survey_dataset).where(survey_dataset.c.name == name)).one_or_none()

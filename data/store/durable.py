@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _wait = True
 
@@ -13,6 +14,15 @@ def to_disk(handle: int) -> None:
     """`fsync` of an open file or folder."""
     if _wait:
         os.fsync(handle)
+
+
+def sync(path: Path) -> None:
+    """A file or folder that is closed already, on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        to_disk(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

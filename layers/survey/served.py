@@ -1,0 +1,75 @@
+"""A delivery of the catalogue brought into the store of its dataset, once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from data.errors import LayerError
+from data.store import catalogue
+from data.store.engine import Store
+from layers.survey.build import build, read_manifest
+from layers.survey.schema import Schema
+from layers.survey.shelf import FOLDER
+
+Report = Callable[[str, int, int], None]
+
+
+def serve_delivery(
+    store: Store, home: Path, number: int, *, at: datetime, by: str, workers: int = 2,
+    report: Report = lambda phase, done, total: None,
+) -> Mapping[str, Any]:  # fmt: skip
+    """Build the store of a delivery's dataset with it, and say in the catalogue that it is served.
+
+    What is in the store already is not built again, so that it may be called once more after it was ended half-way.
+
+    Returns
+    -------
+    mapping
+        What the store's manifest says of the delivery's segment.
+
+    Raises
+    ------
+    LayerError
+        If it may not be served yet, was put in the place of by a later one, or cannot be built.
+    """
+    with store.read() as connection:
+        delivery = catalogue.read_delivery(connection, number)
+        dataset = catalogue.read_dataset(connection, delivery.dataset)
+    if delivery.state == "served":
+        return _segment(home / FOLDER / dataset.name, number) or {}
+    _check(delivery, dataset)
+    folder, target = home / delivery.folder, home / FOLDER / dataset.name
+    entry = _segment(target, number)
+    if entry is None:
+        schema = Schema.from_json(json.loads((folder / "delivery.json").read_text(encoding="utf-8"))["record_schema"])
+        parts = sorted(folder.glob("part-*.parquet"))
+        entry = build(parts, target, schema, mode=delivery.mode, delivery=number, workers=workers, report=report)
+    with store.write() as connection:
+        if delivery.mode == "replace":
+            for other in catalogue.list_deliveries(connection, dataset.name):
+                if other.state == "served":
+                    detail = {"by_version": delivery.version}
+                    catalogue.advance(connection, other.id, "replaced", detail, at=at, by=by)
+        catalogue.advance(connection, number, "served", {"rows": entry["rows"]}, at=at, by=by)
+    return entry
+
+
+def _check(delivery: Any, dataset: Any) -> None:
+    first = bool((dataset.mapping or {}).get("inspect_first"))
+    if first and delivery.state != "passed":
+        raise LayerError(
+            f"{dataset.name} {delivery.version} is served when it has passed inspection: {delivery.state}"
+        )
+    if delivery.state not in ("loaded", "passed", "replaced"):
+        raise LayerError(f"{dataset.name} {delivery.version} is {delivery.state} and cannot be served")
+
+
+def _segment(target: Path, number: int) -> Mapping[str, Any] | None:
+    """The segment of a store that a delivery has become."""
+    manifest = read_manifest(target) or {"segments": []}
+    found = (one for one in manifest["segments"] if one.get("delivery") == number and not one.get("of"))
+    return next(found, None)
