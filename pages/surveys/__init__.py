@@ -16,7 +16,7 @@ from data.errors import LayerError
 from data.text import Translate
 from pages._context import Context
 from pages._facts import FactReader
-from pages.surveys import catalogue, dataset
+from pages.surveys import catalogue, dataset, submissions
 
 PATH, TITLE, ACTION = "/surveys", "Surveys", "plan.view"
 BELOW = True  # addresses below this one are of this page too
@@ -34,7 +34,7 @@ class Part(Protocol):
 
 
 OF_DATASET: tuple[Part, ...] = ()
-OF_ALL: tuple[Part, ...] = ()
+OF_ALL: tuple[Part, ...] = (submissions,)
 
 
 def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Any:

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from data.canonical import canonical
 from data.clock import iso
 from data.store import catalogue
 from data.store.tables import survey_inspection
@@ -16,6 +18,33 @@ from layers.survey.exchange.office import Desk
 from layers.survey.exchange.refusal import Refusal
 
 PURPOSE = "verdict"
+MOST = 4 << 20  # bytes of a verdict that is kept
+
+
+class _Step(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    at: str
+    state: catalogue.State
+    detail: dict[str, Any]
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    at: str
+    rules: str
+    summary: dict[str, Any]
+
+
+class _Verdict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    content: str
+    at: str
+    state: catalogue.State
+    trace: list[_Step]
+    report: _Report | None
 
 
 def verdict_of(desk: Desk, name: str, content: str, now: datetime) -> dict[str, Any]:
@@ -37,8 +66,14 @@ def verdict_of(desk: Desk, name: str, content: str, now: datetime) -> dict[str, 
 def keep(desk: Desk, name: str, content: str, sealed: Any, now: datetime) -> str:
     """Keep what a receiver says; the state there."""
     body = opened(sealed, PURPOSE, desk.peer(name).key)
-    if body.get("content") != content:
+    try:
+        said = _Verdict.model_validate(body)
+    except ValidationError as error:
+        raise Refusal(f"the verdict of {name} cannot be read: {error.error_count()} faults") from error
+    if said.content != content:
         raise Refusal("this verdict is about another delivery", status=409)
+    if len(canonical(body)) > MOST:
+        raise Refusal(f"the verdict of {name} is longer than {MOST} bytes", status=413)
     with desk.store.write() as connection:
         transfers.keep_verdict(connection, name, content, sealed, at=now)
-    return str(body["state"])
+    return said.state
