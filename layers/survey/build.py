@@ -28,7 +28,7 @@ from data.store.durable import to_disk
 from layers.survey.amend import ABSENT, Part, amendment, together
 from layers.survey.finish import Finished, Job, finish_bucket, join_pieces
 from layers.survey.partition import Read, partition, peak_mb, shares
-from layers.survey.plan import BUCKET_ROWS, Plan, make_plan, scan_limit
+from layers.survey.plan import Plan, make_plan, rows_of_a_bucket, scan_limit
 from layers.survey.schema import Schema
 from layers.survey.source import tasks_of
 
@@ -48,7 +48,7 @@ def build(
     workers: int = 2,
     executor: Executor | None = None,
     limit: int | None = None,
-    bucket_rows: int = BUCKET_ROWS,
+    bucket_rows: int | None = None,
     report: Report = lambda phase, done, total: None,
 ) -> dict[str, Any]:
     """Build a segment and put it into the store.
@@ -98,7 +98,7 @@ def build(
 
 def compact(
     store: Path, *, workers: int = 2, executor: Executor | None = None, limit: int | None = None,
-    bucket_rows: int = BUCKET_ROWS, report: Report = lambda phase, done, total: None,
+    bucket_rows: int | None = None, report: Report = lambda phase, done, total: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Make one segment of all that a store serves, from the files that were delivered.
 
@@ -127,7 +127,7 @@ def part_of(sources: Sequence[Path], store: Path, schema: Schema, delivery: int 
 
 def make_store(store: Path, part: Part, schema: Schema, executor: Executor, workers: int) -> None:
     """A new store of one part."""
-    make = _Make(store, schema, executor, workers, None, BUCKET_ROWS, lambda phase, done, total: None)
+    make = _Make(store, schema, executor, workers, None, None, lambda phase, done, total: None)
     write_manifest(store, schema, make.segments([part], 1), following=2)
 
 
@@ -140,7 +140,7 @@ class _Make:
     executor: Executor
     workers: int
     limit: int | None
-    bucket_rows: int
+    bucket_rows: int | None
     report: Report
 
     def segments(self, parts: Sequence[Part], following: int) -> list[dict[str, Any]]:
@@ -153,7 +153,8 @@ class _Make:
             (folder / piece).mkdir(parents=True)
         rows = sum(task.count for task in part.tasks)
         limit = scan_limit(rows) if self.limit is None else self.limit
-        plan = make_plan(part.paths, part.tasks, schema, limit=limit, bucket_rows=self.bucket_rows)
+        size = self.bucket_rows or rows_of_a_bucket(rows)
+        plan = make_plan(part.paths, part.tasks, schema, limit=limit, bucket_rows=size)
         dealt = shares(part.paths, part.tasks, schema, plan, str(folder), self.workers)
         reads = list(_told(self.executor.map(partition, dealt), "partition", len(dealt), self.report))
         jobs = [Job(schema, plan, str(folder), bucket, self.workers) for bucket in range(plan.buckets)]

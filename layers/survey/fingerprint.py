@@ -86,15 +86,17 @@ def _printed(column: pa.ChunkedArray, kind: str, seed: Any) -> Array:
         coded = column.combine_chunks()
         coded = coded if isinstance(coded, pa.DictionaryArray) else coded.unify_dictionaries().chunk(0)
         words = np.append(_bytes(pc.cast(coded.dictionary, pa.string()), seed), ABSENT)
-        return np.asarray(words[coded.indices.fill_null(len(words) - 1).to_numpy(False)], U)
+        printed: Array = words[coded.indices.fill_null(len(words) - 1).to_numpy(False)]
+        return printed
     if kind in ("whole", "number"):
         numbers = pc.cast(column, pa.int64() if kind == "whole" else pa.float64(), safe=False)
         plain = numbers.fill_null(0).to_numpy() + (0 if kind == "whole" else 0.0)  # no negative zero
-        printed = np.asarray(plain).view(U)
+        printed = plain.view(U).copy()
     else:
         printed = _bytes(_flat(pc.cast(column, pa.binary() if kind == "bytes" else pa.string())), seed)
-    found: Array = np.where(column.is_null().to_numpy(), ABSENT, printed) if column.null_count else printed
-    return found
+    if column.null_count:
+        printed[column.is_null().to_numpy()] = ABSENT
+    return printed
 
 
 def _flat(column: pa.ChunkedArray) -> pa.Array:

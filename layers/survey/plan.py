@@ -16,10 +16,11 @@ from layers.survey.source import Reader, Task
 
 DEEPEST = 14
 SAMPLE = 2_000_000
-GROUPS = 48
+GROUPS = 32
 TOTAL_LEVELS = 8  # a tile without filter has 2**8 cells each way
 CUBE_LEVELS = 7  # and with one 2**7
-BUCKET_ROWS = 4_000_000  # with their copies about 0.7 GB a worker
+BUCKETS = 256  # as far as they do not become too small or too large
+BUCKET_ROWS = (1_000_000, 4_000_000)  # the larger with its copies about 0.7 GB a worker
 Keys = NDArray[np.uint64]
 
 
@@ -39,6 +40,11 @@ class Plan:
 def scan_limit(rows: int) -> int:
     """How many records a tile may have that is counted when it is asked for: a hundredth, within bounds."""
     return min(max(rows // 100, 1_000_000), 10_000_000)
+
+
+def rows_of_a_bucket(rows: int) -> int:
+    """How many records are sorted at once: few enough for the processor's own memory, as long as buckets are few."""
+    return min(max(rows // BUCKETS, BUCKET_ROWS[0]), BUCKET_ROWS[1])
 
 
 def make_plan(paths: Sequence[str], tasks: Sequence[Task], schema: Schema, *, limit: int, bucket_rows: int) -> Plan:
@@ -81,6 +87,6 @@ def _sample(paths: Sequence[str], tasks: Sequence[Task], schema: Schema) -> Keys
     looked_at = sum(tasks[index].count for index in chosen)
     step = max(1, looked_at // SAMPLE)
     reader = Reader(paths, schema)
-    parts: list[Any] = [reader.keys(tasks[index])[::step] for index in chosen]
+    parts: list[Any] = [reader.keys(tasks[index], step) for index in chosen]
     sample = np.concatenate(parts)
     return np.sort(sample[sample != NOWHERE])

@@ -126,10 +126,12 @@ class Reader:
         reason = np.where(no_point[lost], 2, np.where(nowhere, 0, 1)).astype(np.uint8)
         return Batch(columns, rows[lost], reason, outside)
 
-    def keys(self, task: Task) -> Array:
-        """The keys of a row group, `NOWHERE` where a record cannot be used."""
+    def keys(self, task: Task, step: int = 1) -> Array:
+        """The keys of a row group, or of each `step`th record; `NOWHERE` where one cannot be used."""
         schema = self._schema
         table = self._table(task, [schema.geometry] if schema.geometry else [schema.lon, schema.lat])
+        if step > 1:
+            table = table.take(pa.array(np.arange(0, table.num_rows, step)))
         lon, lat, _ = _positions(table, schema)
         key = np.empty(len(lon), np.uint64)
         keys_of(lon, lat, key)
