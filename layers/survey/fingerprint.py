@@ -77,7 +77,8 @@ def fingerprints(paths: Sequence[str], task: Task, schema: Schema, columns: Colu
     for seed, name in enumerate(("one", "two"), 1):
         found[name] = np.where(absent, content, _printed(table[IDENTITY], "text", U(seed)))
     found["content"], found["row"] = content, taken.astype(U) + U(task.number)
-    return found[key != NOWHERE]
+    usable: Array = found[key != NOWHERE]
+    return usable
 
 
 def _printed(column: pa.ChunkedArray, kind: str, seed: Any) -> Array:
