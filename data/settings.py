@@ -158,7 +158,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         derive_off=words("derive_off"),
         keep_runs=length("keep_runs", Settings.keep_runs, timedelta(days=1)),
         trial_limit=length("trial_limit", Settings.trial_limit, timedelta(minutes=1)),
-        survey_pass_limit=_percent("survey_pass_limit", text("survey_pass_limit", str(document.get("survey_pass_limit", ""))), faults),
+        survey_pass_limit=_percent(text("survey_pass_limit", str(document.get("survey_pass_limit", ""))), faults),
         webhooks=words("webhooks"),
         wall_session=length("wall_session", Settings.wall_session, timedelta(hours=1)),
         audit_anchor=Path(text("audit_anchor", "")) if text("audit_anchor", "") else None,
@@ -182,7 +182,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _percent(key: str, written: str, faults: list[str]) -> float | None:
+def _percent(written: str, faults: list[str]) -> float | None:
     """A number from 0 to 100; None where nothing is said."""
     if not written:
         return None
@@ -191,7 +191,7 @@ def _percent(key: str, written: str, faults: list[str]) -> float | None:
     except ValueError:
         found = -1.0
     if not 0 <= found <= 100:
-        faults.append(f"{key}: a number of percent from 0 to 100, not {written!r}")
+        faults.append(f"survey_pass_limit: a number of percent from 0 to 100, not {written!r}")
         return None
     return found
 
