@@ -337,9 +337,14 @@ def parser() -> argparse.ArgumentParser:
 
     cap_command.add_arguments(cap)
     survey = commands.add_parser("survey", help="survey records").add_subparsers(dest="action", required=True)
+    from ingest.survey_load import command as load_command
     from layers.survey import command as survey_command
 
     survey_command.add_arguments(survey)
+    load_command.add_arguments(survey)
+    from layers.survey.inspect import command as inspect_command
+
+    inspect_command.add_arguments(survey)
     exchange = commands.add_parser("exchange", help="survey deliveries to and from other Tocsins")
     from layers.survey.exchange import command as exchange_command
 
@@ -392,6 +397,10 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             return past_command.main(options, settings)
         case "mute":
             return run_mute(options, settings)
+        case "survey" if options.action in ("load", "catalogue"):
+            return run_survey_load(options, settings)
+        case "survey" if options.action in ("inspect", "expect", "sample"):
+            return run_inspection(options, settings)
         case "survey":
             from layers.survey.command import main as survey_main
 
@@ -456,6 +465,40 @@ def run_recipients(options: argparse.Namespace, settings: Settings) -> int:
     if options.command == "resume":
         return resume_main(store, options, now=now, audit=audit.append)
     return recipients_main(store, options, index=load_regions(settings.base_dir), now=now, audit=audit.append)
+
+
+def run_survey_load(options: argparse.Namespace, settings: Settings) -> int:
+    """A delivery of survey records into the catalogue, and from there into the store of its dataset."""
+    from access import audit
+    from ingest.survey_load.command import BY
+    from ingest.survey_load.command import main as load_main
+    from layers.survey.served import serve_delivery
+
+    store = open_migrated(settings.url)
+    if options.action == "load":
+        refuse_in_exercise(settings)
+
+    def serve(number: int, progress: Any) -> Any:
+        def report(phase: str, done: int, total: int) -> None:
+            progress.say(f"{phase}: {done} of {total}")
+
+        return serve_delivery(
+            store, settings.home, number, at=utc_now(), by=BY, workers=options.workers, report=report
+        )
+
+    return load_main(options, lambda: store, settings.home, clock=utc_now, audit=audit.append, serve=serve)
+
+
+def run_inspection(options: argparse.Namespace, settings: Settings) -> int:
+    """Rules over a delivery, expected counts, and samples; the operator may do all of it."""
+    from access import audit
+    from data.store.exercise import clock_of
+    from layers.survey.inspect.command import main as inspect_main
+    from layers.survey.inspect.desk import Office
+
+    store = open_migrated(settings.url)
+    office = Office(store, settings.home, settings.base_dir, audit.append, may=lambda _roles, _action: True)
+    return inspect_main(options, office, clock_of(store)())
 
 
 def run_exchange(options: argparse.Namespace, settings: Settings) -> int:

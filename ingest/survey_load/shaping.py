@@ -25,6 +25,7 @@ REFUSED = pa.schema([("source", pa.string()), ("row", pa.int64()), ("reason", pa
 LONGEST = 20_000  # characters of a refused record's geometry
 GIVEN = "_given"  # behind the name of a provider's column whose name is one of ours
 AT_ZERO = "at 0, 0: no place was measured"
+FARTHEST = 1e8  # metres that a projection may give
 METRES = f"{OUTSIDE}: metres are no degrees, name their CRS in position.crs"
 SWAPPED = f"{OUTSIDE}: longitude and latitude seem swapped"
 
@@ -119,7 +120,7 @@ def _say_more(shapes: NDArray[np.object_], reasons: dict[int, str]) -> None:
     for row, reason in reasons.items():
         if reason == OUTSIDE:
             west, south, east, north = np.abs(shapely.bounds(shapes[row]))
-            if max(west, east, south, north) > 1000:
+            if 1000 < max(west, east, south, north) < FARTHEST:
                 reasons[row] = METRES
             elif max(west, east) <= 90 and max(south, north) <= 180:
                 reasons[row] = SWAPPED

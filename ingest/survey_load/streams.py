@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -40,6 +41,7 @@ from ingest.survey_text import (
 )
 
 PIECE = 65_536  # records
+ODD = "tocsin-survey-odd"  # what is done with bytes that are no text
 LONGEST = 1 << 20  # characters of one value in a table
 BETWEEN = re.compile(r"[ \t\r\n,]*")
 LARGE = 64 << 20  # bytes of GeoJSON that are read at once; a larger file feature by feature
@@ -153,14 +155,20 @@ def _of_table(path: Path, key: str, mapping: LoadMapping, source: str, skip: int
         sample = file.read(SAMPLE)
         encoding = _checked_encoding(sample, mapping.encoding, source)
         file.seek(0)
-        lines = io.TextIOWrapper(file, encoding, errors="replace", newline="")
+        odd: set[str] = set()
+
+        def replace(error: UnicodeError) -> tuple[str, int]:
+            odd.add(error.reason if isinstance(error, UnicodeDecodeError) else str(error))
+            return "\ufffd", getattr(error, "end", 0)
+
+        codecs.register_error(ODD, replace)
+        lines = io.TextIOWrapper(file, encoding, errors=ODD, newline="")
         reader, layout = open_table(lines, source, lon=position.lon, lat=position.lat, crs=position.crs)
         number = read_degrees if position.form == "degrees-minutes" else float
         records = itertools.islice(records_of(reader, source), skip, None)
         while piece := list(itertools.islice(records, PIECE)):
             layer = layer_of_records(piece, layout, key, number)
-            odd = sum(any("\ufffd" in value for value in record) for record in piece)
-            layer.notes += [f"{odd} records hold bytes that are no {encoding}"] if odd else []
+            layer.notes += [f"bytes that are no {encoding} stand as \ufffd"] if odd else []
             yield layer, min(file.tell() / size, 1.0)
 
 
