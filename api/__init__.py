@@ -52,6 +52,7 @@ def register(
         impact,
         levels,
         live,
+        ogc,
         payloads,
         records,
         scripts,
@@ -69,10 +70,10 @@ def register(
     )
     for module in (
         ack, live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health, scripts,
-        exercise, records, evidence, exchange,
+        exercise, records, evidence, exchange, ogc,
     ):  # fmt: skip
         server.register_blueprint(module.blueprint)
-    for prefix in ("api", "t"):
+    for prefix in ("api", "t", "ogc", "stac"):
         server.add_url_rule(f"/{prefix}/<path:rest>", f"unknown-{prefix}", unknown_address)
     _compress(server)
     server.after_request(scripts.pack_suite)  # runs before the compression on the fly

@@ -26,6 +26,15 @@ def finish_copy(connection: Connection, number: int, rows: int) -> None:
     connection.execute(survey_copy.update().where(survey_copy.c.id == number).values(rows=rows))
 
 
+def find_copy(connection: Connection, dataset: str, reader: str, form: str, *, since: datetime) -> sa.Row[Any] | None:
+    """The first copy of this form that somebody has had since a time."""
+    query = sa.select(survey_copy).where(
+        survey_copy.c.dataset == dataset, survey_copy.c.reader == reader, survey_copy.c.form == form,
+        survey_copy.c.at >= since,
+    )  # fmt: skip
+    return connection.execute(query.order_by(survey_copy.c.id).limit(1)).one_or_none()
+
+
 def list_copies(connection: Connection, dataset: str) -> list[sa.Row[Any]]:
     """Copies of a dataset, the newest first; also those that were begun only."""
     query = sa.select(survey_copy).where(survey_copy.c.dataset == dataset)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
@@ -144,6 +145,17 @@ class Sight:
             raise NotPermitted(NO_RECORDS)
         chosen = self.within(choice or self._store.everything)
         return find_rows(self._store, WORLD if area is None else area, chosen, offset=offset, limit=limit)
+
+    def record(self, area: BaseGeometry, segment: str, source: int, source_row: int) -> pa.Table | None:
+        """The record that was delivered at a place of a file, looked for in an area; None where none is seen."""
+        if not self.permit.records:
+            raise NotPermitted(NO_RECORDS)
+        for part in every_row(self._store, area, self.allowed):
+            same = pc.and_(pc.equal(part["source"], source), pc.equal(part["source_row"], source_row))
+            found = part.filter(pc.and_(same, pc.equal(part["segment"], segment)))
+            if found.num_rows:
+                return found
+        return None
 
     def every_row(self, area: BaseGeometry | None = None, choice: Choice | None = None) -> Iterator[pa.Table]:
         """All records for a copy, part by part."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from data.errors import LayerError
 from data.permit import Permit
-from data.store.copies import begin_copy, finish_copy, list_copies
+from data.store.copies import begin_copy, find_copy, finish_copy, list_copies
 from data.store.engine import Store
 from layers.survey.marks.mark import Mark, digits_for
 
@@ -57,6 +57,15 @@ class Book:
             )  # fmt: skip
         notice = Notice(permit.dataset, number, permit.reader, now, said, permit.data_class)
         return Mark(self.secret, number, digits), notice
+
+    def of_day(self, permit: Permit, purpose: str, form: str, now: datetime) -> Mark:
+        """The mark of what a person reads in parts all day long: one copy a day, entered at the first part."""
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        with self.store.read() as connection:
+            known = find_copy(connection, permit.dataset, permit.reader, form, since=midnight)
+        if known is None:
+            return self.begin(permit, purpose, form, now)[0]
+        return Mark(self.secret, known.id, -round(math.log10(known.step_deg)))
 
     def finish(self, mark: Mark, rows: int) -> None:
         """Enter that it was written."""
