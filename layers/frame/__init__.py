@@ -1,0 +1,1 @@
+"""What is known of a place between two times: records, events, readings, fields and warnings by one key."""

@@ -1,0 +1,93 @@
+"""Readings of stations at a place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from data.store.tables import observation, station
+from layers.frame.item import Found, Item, Question
+
+MOST_STATIONS = 2_000  # whose readings are listed one by one
+NONE_HERE = "No station stands in this place."
+
+Pair = tuple[str, str]  # source, quantity
+
+
+def observations(asked: Question) -> Found:
+    """Readings of the stations inside the place: by source and quantity, the newest first."""
+    stations = _stations(asked)
+    if not stations:
+        return Found(missing=(NONE_HERE,))
+    missing = []
+    if len(stations) > MOST_STATIONS:
+        missing.append(
+            f"{len(stations):,} stations stand here: the readings of the first {MOST_STATIONS:,} are listed."
+        )
+        stations = dict(list(stations.items())[:MOST_STATIONS])
+    items: list[Item] = []
+    total, skip = 0, asked.offset
+    for pair in _pairs(asked, sorted({source for source, _ in stations})):
+        here = [one for source, one in stations if source == pair[0]]
+        count = int(asked.connection.execute(_query(asked, pair, here, sa.func.count())).scalar_one())
+        wanted = asked.limit - len(items)
+        if wanted > 0 and skip < count:
+            query = _query(asked, pair, here, observation).order_by(
+                observation.c.observed_at.desc(), observation.c.station
+            )
+            rows = asked.connection.execute(query.offset(skip).limit(wanted))
+            items += [_item(row, stations[(row.source, row.station)]) for row in rows]
+        skip, total = max(0, skip - count), total + count
+    silent = (
+        "" if total else f"{len(stations)} stations stand here, and none of them has told anything of these times."
+    )
+    as_of = max((item.known_at for item in items if item.known_at), default=None)
+    return Found(items=items, total=total, missing=[*missing, *([silent] if silent else [])], as_of=as_of)
+
+
+def _stations(asked: Question) -> dict[Pair, Any]:
+    table = station.c
+    west, south, east, north = asked.place.bounds
+    query = sa.select(table.source, table.id, table.name, table.lon, table.lat).where(
+        table.lon.between(west, east), table.lat.between(south, north)
+    )
+    rows = list(asked.connection.execute(query.order_by(table.source, table.id)))
+    if not rows:
+        return {}
+    inside = asked.place.holds(np.array([row.lon for row in rows]), np.array([row.lat for row in rows]))
+    return {(row.source, row.id): row for row, holds in zip(rows, inside, strict=True) if holds}
+
+
+def _pairs(asked: Question, sources: list[str]) -> list[Pair]:
+    """Sources with their quantities, each found by one look into the index rather than by reading all readings."""
+    table, found = observation.c, []
+    for source in sources:
+        last = ""
+        while True:
+            query = sa.select(table.quantity).where(table.source == source, table.quantity > last)
+            quantity = asked.connection.execute(query.order_by(table.quantity).limit(1)).scalar()
+            if quantity is None:
+                break
+            found.append((source, str(quantity)))
+            last = str(quantity)
+    return found
+
+
+def _query(asked: Question, pair: Pair, stations: list[str], *columns: Any) -> Any:
+    table = observation.c
+    return sa.select(*columns).select_from(observation).where(
+        table.source == pair[0], table.quantity == pair[1], table.station.in_(stations),
+        table.observed_at >= asked.start, table.observed_at < asked.end,
+    )  # fmt: skip
+
+
+def _item(row: Any, here: Any) -> Item:
+    return Item(
+        kind="observations", id=f"{row.source}/{row.quantity}/{row.station}/{row.observed_at:%Y%m%dT%H%M%SZ}",
+        title=f"{here.name or row.station} · {row.quantity}", source=row.source, at=row.observed_at,
+        place=(here.lon, here.lat), value=row.value, unit=row.unit, quality=row.quality, known_at=row.received_at,
+        facts={"station": row.station, "quantity": row.quantity},
+        link=f"/#map=10/{here.lat:.4f}/{here.lon:.4f}",
+    )  # fmt: skip
