@@ -47,9 +47,11 @@ def register(
         export,
         features,
         fields,
+        frame,
         health,
         history,
         impact,
+        inspection,
         levels,
         live,
         ogc,
@@ -70,7 +72,7 @@ def register(
     )
     for module in (
         ack, live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health, scripts,
-        exercise, records, evidence, exchange, ogc,
+        exercise, records, evidence, inspection, exchange, frame, ogc,
     ):  # fmt: skip
         server.register_blueprint(module.blueprint)
     for prefix in ("api", "t", "ogc", "stac"):
