@@ -76,12 +76,19 @@ class NumberColumn(OneColumn):
         return factor_offset(self.unit, self.to)
 
 
+class DeletedColumn(OneColumn):
+    """A column that says of an amendment that the record is no more."""
+
+    values: tuple[str, ...] = Field(min_length=1)
+
+
 class LoadMapping(Part):
     """The whole mapping."""
 
     confirmed: str = ""  # who read it and says that it is right
     id: OneColumn | None = None
     region: OneColumn | None = None
+    deleted: DeletedColumn | None = None
     position: Position = Position()
     facets: tuple[FacetColumn, ...] = ()
     columns: tuple[NumberColumn, ...] = ()
@@ -105,9 +112,9 @@ class LoadMapping(Part):
     @property
     def derived(self) -> tuple[str, ...]:
         """Names of the columns that it makes."""
-        region = ("region",) if self.region else ()
+        named = [name for name, part in (("region", self.region), ("deleted", self.deleted)) if part]
         ours = [one.name for one in self.facets] + [one.name for one in self.columns]
-        return ("id", *region, *ours, "geometry")
+        return ("id", *named, *ours, "geometry")
 
 
 def _bare(value: Any) -> Any:

@@ -200,12 +200,14 @@ def record_schema(
         facets.append({"name": facet.name, "values": values})
     regions = list(dict.fromkeys([*before.get("regions", ()), *sorted(found.get("region", ()))]))
     _check_room(facets, len(regions))
+    kinds = {kind for piece in pieces for kind in piece["kinds"]}
     return {
         "facets": facets,
         "regions": regions if mapping.region else [],
         "region": "region" if mapping.region else "",
         "columns": [{"name": one.name, "kind": one.kind} for one in mapping.columns],
         "lon": "", "lat": "", "geometry": "geometry",
+        "shapes": bool(kinds - {"point"}) or bool(before.get("shapes")),
     }  # fmt: skip
 
 

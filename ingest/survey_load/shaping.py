@@ -79,12 +79,19 @@ def shape(layer: Layer, mapping: LoadMapping, first: int, *, sparse: bool = Fals
         at_zero = keep & (shapely.get_x(judged.shapes) == 0) & (shapely.get_y(judged.shapes) == 0)
         reasons.update(dict.fromkeys(np.flatnonzero(at_zero).tolist(), AT_ZERO))
         keep &= ~at_zero
+    gone = _deleted(given, mapping)
+    for row in np.flatnonzero(gone & ~keep).tolist():
+        del reasons[row]  # what is no more needs no place
+    placed, keep = keep, keep | gone
     told: Counter[str] = Counter()
     kept = given.filter(pa.array(keep))
     columns = _ours(kept, mapping, _numbers_of(layer.key, first, keep), told)
+    if mapping.deleted is not None:
+        columns["deleted"] = pa.array(gone[keep])
+    judged.shapes[~placed] = None
     columns["geometry"] = pa.array(shapely.to_wkb(judged.shapes[keep], output_dimension=3), pa.binary())
     columns |= _provider(kept, mapping)
-    kinds = np.unique(shapely.get_type_id(judged.shapes[keep]))
+    kinds = np.unique(shapely.get_type_id(judged.shapes[placed]))
     return Shaped(
         table=pa.table({name: column for name, column in columns.items() if name is not None}),
         refused=_refused(layer, given, reasons, first),
@@ -101,7 +108,7 @@ def _no_columns(rows: int) -> pa.Table:
 
 def _check_columns(given: pa.Table, mapping: LoadMapping, key: str, sparse: bool) -> None:
     wanted = [one.column for one in (*mapping.facets, *mapping.columns)]
-    wanted += [one.column for one in (mapping.id, mapping.region) if one is not None]
+    wanted += [one.column for one in (mapping.id, mapping.region, mapping.deleted) if one is not None]
     absent = sorted(set(wanted) - set(given.column_names))
     if absent and not sparse:
         raise LayerRefused(f"no column {', '.join(absent)}: is it another layer than the mapping means?")
@@ -238,6 +245,14 @@ def _plain(column: pa.Array) -> pa.Array:
     if pa.types.is_nested(kind):
         return pa.array([None if one is None else _json(one) for one in column.to_pylist()], pa.string())
     return column
+
+
+def _deleted(given: pa.Table, mapping: LoadMapping) -> NDArray[np.bool_]:
+    """Which records of an amendment say that they are no more."""
+    if mapping.deleted is None:
+        return np.zeros(given.num_rows, np.bool_)
+    said = pc.is_in(words(_column(given, mapping.deleted.column)), value_set=pa.array(mapping.deleted.values))
+    return np.array(said, np.bool_)
 
 
 def _values(columns: Mapping[str, Any], mapping: LoadMapping) -> dict[str, list[str]]:

@@ -69,7 +69,7 @@ def _check(delivery: Any, dataset: Any) -> None:
 
 
 def _segment(target: Path, number: int) -> Mapping[str, Any] | None:
-    """The segment of a store that a delivery has become."""
+    """The segment of a store that holds a delivery."""
     manifest = read_manifest(target) or {"segments": []}
-    found = (one for one in manifest["segments"] if one.get("delivery") == number and not one.get("of"))
-    return next(found, None)
+    mine = (one for one in manifest["segments"] if not one.get("of"))
+    return next((one for one in mine if any(file["delivery"] == number for file in one["files"])), None)

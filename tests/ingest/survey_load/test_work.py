@@ -354,3 +354,22 @@ def test_second_load_of_a_dataset_at_once_is_refused(one_store: Store, home: Pat
     with work._alone(home / "deliveries" / "sites"), pytest.raises(ConfigError, match="another load"):
         load_files(one_store, home, [write(tmp_path / "s.csv", CSV)], mapping(**CHOSEN))
     shutil.rmtree(home / "deliveries")
+
+
+def test_amendment_needs_no_place_for_what_is_no_more(one_store: Store, home: Path, tmp_path: Path) -> None:
+    chosen = mapping(id={"column": "n"}, deleted={"column": "state", "values": ["gone", "拆除"]})
+    load_files(one_store, home, [write(tmp_path / "a.csv", "n,lon,lat,state\n1,1,2,\n2,1,2,\n3,1,2,\n")], chosen)
+    changes = write(tmp_path / "b.csv", "n,lon,lat,state\n1,,,gone\n2,1,2,拆除\n3,5,6,\n4,,,\n")
+    loaded = load_files(one_store, home, [changes], chosen, new=None, mode="amend")
+    table, refused = delivered(one_store, home, loaded)
+    assert table["deleted"].to_pylist() == [True, True, False]
+    assert table["geometry"].is_null().to_pylist() == [True, False, False]
+    assert [(one["row"], one["reason"]) for one in refused] == [(4, "no coordinates")]
+
+
+def test_schema_says_where_there_are_more_than_points(one_store: Store, home: Path, tmp_path: Path) -> None:
+    square = "POLYGON ((0 0, 1 0, 1 1, 0 0))"
+    feature = {"type": "Feature", "geometry": shapely.geometry.mapping(shapely.from_wkt(square)), "properties": {}}
+    load_files(one_store, home, [write(tmp_path / "a.geojson", json.dumps(feature))])
+    with one_store.read() as connection:
+        assert read_dataset(connection, "sites").record_schema["shapes"] is True
