@@ -32,8 +32,11 @@ settings.load_profile("house")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests over made-up cases: `make prove` tries more of them."""
+    """Mark the tests over made-up cases, and the second database of costly ones: `make prove` does more of them."""
     for item in items:
+        here = getattr(getattr(item, "callspec", None), "params", {})
+        if item.get_closest_marker("one_database") and "postgresql" in here.values():
+            item.add_marker("prove")
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("property")
 

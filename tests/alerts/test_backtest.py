@@ -101,6 +101,7 @@ def live_changes(
     return sorted((row.at, row.region, row.to_level) for row in rows)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("spatial", ["max", "mean"])
 def test_backtest_gives_the_transitions_of_the_live_engine(
     store: Store, home: Path, base_dir: Path, rule: Rule, table: pd.DataFrame, past: History, spatial: str
@@ -293,6 +294,7 @@ def test_proof_is_found_by_the_digest_of_the_rule(store: Store, rule: Rule, now:
     )
 
 
+@pytest.mark.one_database
 def test_archive_of_a_home_is_a_history(
     store: Store, home: Path, base_dir: Path, rule: Rule, table: pd.DataFrame, past: History
 ) -> None:

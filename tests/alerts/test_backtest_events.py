@@ -68,6 +68,7 @@ def put(store: Store, home: Path, at: datetime, event: Event | None, *, keep_run
         set_state(connection, "quakes", enabled=True)
 
 
+@pytest.mark.one_database
 def test_events_give_the_transitions_of_the_live_engine(
     store: Store, home: Path, base_dir: Path, now: datetime, make_rule: Callable[..., Rule]
 ) -> None:

@@ -84,6 +84,7 @@ KINDS = [
 ]  # fmt: skip
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(("item", "levels"), KINDS)
 def test_fields_give_the_transitions_of_the_live_engine(
     store: Store, home: Path, base_dir: Path, now: datetime, rule: Callable[..., Rule], item: dict[str, Any],

@@ -162,6 +162,7 @@ def test_evaluate_with_an_old_epoch_writes_nothing(
         assert connection.execute(sa.select(sa.func.count()).select_from(rule_state)).scalar() == 0
 
 
+@pytest.mark.one_database
 def test_evaluate_course_of_a_storm_names_its_reasons(
     store: Store, now: datetime, rain: Callable[..., None], run: Callable[..., Report]
 ) -> None:

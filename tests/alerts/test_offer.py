@@ -137,6 +137,7 @@ LEVELS = st.lists(st.sampled_from([0, 0, 2, 3, 4]), min_size=4, max_size=4)
 LOOKS = st.lists(st.tuples(LEVELS, LEVELS), min_size=1, max_size=6)
 
 
+@pytest.mark.one_database
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(looks=LOOKS)
 def test_any_course_leaves_each_region_of_a_rule_in_one_open_proposal_at_most(

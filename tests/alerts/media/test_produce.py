@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 
 from alerts.cap.build import build
 from alerts.media import make as making
+from alerts.media import video
 from alerts.media.make import Order, make, resources
 from alerts.media.poster import Signature
 from alerts.media.produce import GRACE, LIMIT, TRIES, Producer, folder_of, state_of
@@ -297,7 +298,13 @@ def test_frames_show_the_level_and_the_stamp(made: Path, tmp_path: Path) -> None
     assert purple > 2000  # the stamp lies over the words too
 
 
-def test_video_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+@pytest.fixture
+def slow_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few pictures instead of hundreds, where it is not the pictures that are looked at."""
+    monkeypatch.setattr(video, "FRAMES_A_SECOND", 2)
+
+
+def test_video_is_the_same_bytes_each_time(tmp_path: Path, slow_film: None) -> None:
     from alerts.media.map_picture import area_map, area_of
     from alerts.media.scenes import course_of
 
@@ -309,7 +316,9 @@ def test_video_is_the_same_bytes_each_time(tmp_path: Path) -> None:
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
-def test_without_a_voice_there_are_captions_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_voice_there_are_captions_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow_film: None
+) -> None:
     monkeypatch.setattr(making, "SIZES", {"1x1": (240, 240)})
     signature = Signature(
         author="A", approver="B", at=SENT, method="totp", body_sha256="1" * 64, signed_sha256="2" * 64
@@ -329,7 +338,9 @@ def test_what_the_desk_is_told_is_translated(made: Path) -> None:
     assert sorted(text for text in told if t(text) == text) == []
 
 
-def test_only_one_language_with_a_voice_is_spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_language_with_a_voice_is_spoken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow_film: None
+) -> None:
     program = speaker()
     assert program is not None
     monkeypatch.setattr(making, "SIZES", {"1x1": (240, 240)})
