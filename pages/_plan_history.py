@@ -23,6 +23,7 @@ from pages._plan_extremes import Extremes, extremes, yearly_maxima, yearly_serie
 from pages._plan_ranking import again
 from pages._plan_values import ValueReader, pick
 from pages._plan_words import measure, series_word, statistic_words
+from pages._why import known_here
 
 if TYPE_CHECKING:
     from layers.region_history import HistoryPoint
@@ -80,6 +81,7 @@ def _both(
     head = [
         html.H2(name),
         html.P(f"{names_above(rid, context.regions, locale)} · {context.regions.code[rid]}", className="dim"),
+        *known_here(t, region=str(context.regions.code[rid])),
         html.P(f"{series_word(shown, t)} · {statistic_words(t)[statistic]}"),
     ]
     if not kept:

@@ -20,7 +20,7 @@ from pages._chart import graph
 from pages._context import Context
 from pages._layers import source_word, window
 from pages._times import age, local
-from pages._why import head
+from pages._why import head, known_here
 
 SPAN = timedelta(days=30)
 MOST = 2000
@@ -44,6 +44,7 @@ def point(
         html.Div(t("missing") if value is None else f"{value:.4g} {shown.unit}", className="value"),
         html.P(_when(shown, context, t, now)),
         html.P(_where(history, lon, lat, t, shown.source), className="dim"),
+        *known_here(t, lon=f"{lon:.5f}", lat=f"{lat:.5f}"),
         graph(figure),
         html.P(_counted(rows, history, t), className="dim"),
     ]

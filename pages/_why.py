@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import sqlalchemy as sa
@@ -46,11 +47,19 @@ def region(why: Why, context: Context, t: Translate, locale: str, now: datetime)
     if why.unknown:
         chips.append(chip(Level.UNKNOWN, t))
     parts = head(name, t, html.P([*_spaced(chips)] if why.watched else t("No rule watches this region.")),
-                 html.P(f"{above} · {why.code}" if above else why.code, className="dim"))  # fmt: skip
+                 html.P(f"{above} · {why.code}" if above else why.code, className="dim"),
+                 *known_here(t, region=why.code))  # fmt: skip
     parts += [_rule(rule, rid, context, t, locale, now) for rule in why.rules]
     if why.children_watched:
         parts.append(_children(why, t, locale))
     return parts
+
+
+def known_here(t: Translate, **place: object) -> list[Component]:
+    """The way to all that is known of a place, for those who may ask it."""
+    if not current().may("plan.view"):
+        return []
+    return [html.P(html.A(t("What do we know about this place?"), href=f"/place?{urlencode(place)}"))]
 
 
 def _spaced(parts: list[Component]) -> list[Any]:

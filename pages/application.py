@@ -16,14 +16,28 @@ from data.clock import Clock, utc_now
 from data.settings import Settings
 from data.store.engine import Store
 from data.text import Translate, translator
-from pages import about, admin, feeds, handover, packs, plan, rules, standing, surveys, verification, warn, watch
+from pages import (
+    about,
+    admin,
+    feeds,
+    handover,
+    packs,
+    place,
+    plan,
+    rules,
+    standing,
+    surveys,
+    verification,
+    warn,
+    watch,
+)
 from pages._assets import ASSETS
 from pages._context import Context, FeedHealth, SourceManifest
 from pages._facts import FactReader
 from pages._locale import locale_of
 from pages._shell import shell, status
 
-PAGES = (watch, warn, plan, surveys, rules, packs, verification, handover, standing, feeds, admin, about)
+PAGES = (watch, warn, plan, surveys, rules, packs, verification, handover, standing, feeds, admin, about, place)
 EVERY_HOUR = (watch, warn, plan, surveys, rules, handover)  # in the bar; the others are under "More"
 
 INDEX = """<!DOCTYPE html>

@@ -13,9 +13,9 @@ from data.store.field_history import point_history
 from data.store.field_series import Series, in_series, list_series
 from data.store.tables import field_step
 from layers.frame.item import Found, Item, Question
+from layers.frame.notes import FIELDS_SILENT, NO_FIELD, VALUES_MISSING, note
 from layers.region_history import read_history
 
-NONE_HERE = "No gridded data reaches this place."
 GONE = "missing"
 
 
@@ -24,7 +24,7 @@ def fields(asked: Question) -> Found:
     every = list_series(asked.connection)
     here = [one for one in every if _reaches(asked, one)]
     if not here:
-        return Found(missing=(NONE_HERE,))
+        return Found(missing=(note(NO_FIELD),))
     items: list[Item] = []
     total, skip = 0, asked.offset
     silent = []
@@ -36,10 +36,10 @@ def fields(asked: Question) -> Found:
         if wanted > 0 and skip < len(rows):
             items += _values(asked, series, rows[skip : skip + wanted])
         skip, total = max(0, skip - len(rows)), total + len(rows)
-    missing = [f"Nothing of these times: {', '.join(sorted(set(silent)))}"] if silent else []
+    missing = [note(FIELDS_SILENT, names=", ".join(sorted(set(silent))))] if silent else []
     unknown = sum(item.value is None for item in items)
     if unknown:
-        missing.append(f"{unknown} of the values listed are missing in their fields.")
+        missing.append(note(VALUES_MISSING, n=unknown))
     return Found(items=items, total=total, missing=missing, as_of=max(one.received_at for one in here))
 
 

@@ -9,8 +9,7 @@ import sqlalchemy as sa
 
 from data.store.tables import event, source_state
 from layers.frame.item import Found, Item, Question, page
-
-NEVER = "No feed of events has ever delivered anything here."
+from layers.frame.notes import NO_EVENTS_FEED, note
 
 
 def events(asked: Question) -> Found:
@@ -30,7 +29,9 @@ def events(asked: Question) -> Found:
     as_of = asked.connection.execute(heard).scalar()
     if as_of is None:
         as_of = asked.connection.execute(sa.select(sa.func.max(table.received_at))).scalar()
-    return Found(items=page(found, asked), total=len(found), missing=() if as_of else (NEVER,), as_of=as_of)
+    return Found(
+        items=page(found, asked), total=len(found), missing=() if as_of else (note(NO_EVENTS_FEED),), as_of=as_of
+    )
 
 
 def _item(row: Any) -> Item:

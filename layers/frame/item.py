@@ -15,6 +15,7 @@ from data.errors import LayerError
 from data.regions import RegionIndex, load_regions
 from data.store.engine import Store
 from layers.frame.key import bin_of, cell_of
+from layers.frame.notes import Note
 from layers.frame.place import Place
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Found:
 
     items: Sequence[Item] = ()
     total: int | None = 0
-    missing: Sequence[str] = ()
+    missing: Sequence[Note] = ()
     as_of: datetime | None = None
 
 

@@ -57,8 +57,8 @@ class Known:
         behind = self.offset + len(found.items)
         more = bool(found.items) and (found.total is None or behind < found.total)
         return {
-            "total": found.total, "as_of": iso(found.as_of) if found.as_of else None, "missing": list(found.missing),
-            "next": behind if more else None,
+            "total": found.total, "as_of": iso(found.as_of) if found.as_of else None,
+            "missing": [str(one) for one in found.missing], "next": behind if more else None,
             "items": [item.as_json(self.place.cell, self.now) for item in found.items],
         }  # fmt: skip
 

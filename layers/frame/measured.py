@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from data.store.tables import observation, station
 from layers.frame.item import Found, Item, Question
+from layers.frame.notes import NO_STATION, STATIONS_MANY, STATIONS_SILENT, note
 
 MOST_STATIONS = 2_000  # whose readings are listed one by one
-NONE_HERE = "No station stands in this place."
 
 Pair = tuple[str, str]  # source, quantity
 
@@ -20,12 +20,10 @@ def observations(asked: Question) -> Found:
     """Readings of the stations inside the place: by source and quantity, the newest first."""
     stations = _stations(asked)
     if not stations:
-        return Found(missing=(NONE_HERE,))
+        return Found(missing=(note(NO_STATION),))
     missing = []
     if len(stations) > MOST_STATIONS:
-        missing.append(
-            f"{len(stations):,} stations stand here: the readings of the first {MOST_STATIONS:,} are listed."
-        )
+        missing.append(note(STATIONS_MANY, n=len(stations), most=MOST_STATIONS))
         stations = dict(list(stations.items())[:MOST_STATIONS])
     items: list[Item] = []
     total, skip = 0, asked.offset
@@ -40,11 +38,10 @@ def observations(asked: Question) -> Found:
             rows = asked.connection.execute(query.offset(skip).limit(wanted))
             items += [_item(row, stations[(row.source, row.station)]) for row in rows]
         skip, total = max(0, skip - count), total + count
-    silent = (
-        "" if total else f"{len(stations)} stations stand here, and none of them has told anything of these times."
-    )
+    if not total:
+        missing.append(note(STATIONS_SILENT, n=len(stations)))
     as_of = max((item.known_at for item in items if item.known_at), default=None)
-    return Found(items=items, total=total, missing=[*missing, *([silent] if silent else [])], as_of=as_of)
+    return Found(items=items, total=total, missing=missing, as_of=as_of)
 
 
 def _stations(asked: Question) -> dict[Pair, Any]:

@@ -10,20 +10,19 @@ import sqlalchemy as sa
 from data.errors import LayerError, NotPermitted
 from data.store.tables import survey_delivery
 from layers.frame.item import Found, Item, Question
+from layers.frame.notes import BEYOND, FEW, NO_SURVEY, NOT_SINGLE, NOT_TOLD, note
 from layers.survey.sight import Sight
 
 OWN = ("lon", "lat", "region", "segment", "source", "source_row")  # columns that are not facts of the object
-NONE = "There is no survey that this account may see."
-BEYOND = "Survey records are kept between 85 degrees south and north."
 
 
 def records(asked: Question) -> Found:
     """Records inside the place, by dataset; they stand there whatever the times are, as of their delivery."""
     if not asked.sights:
-        return Found(missing=(NONE,))
+        return Found(missing=(note(NO_SURVEY),))
     area = asked.place.on_map
     if area is None:
-        return Found(missing=(BEYOND,))
+        return Found(missing=(note(BEYOND),))
     items: list[Item] = []
     total: int | None = 0
     missing, newest, skip = [], [], asked.offset
@@ -34,14 +33,14 @@ def records(asked: Question) -> Found:
         try:
             count = seen.tally(area=area).total
         except NotPermitted as error:
-            missing.append(f"{name}: {error}")
+            missing.append(note(NOT_TOLD, dataset=name, why=str(error)))
             total = None
             continue
         except LayerError as error:
-            missing.append(f"{name}: {error}")
+            missing.append(note(NOT_TOLD, dataset=name, why=str(error)))
             continue
         if count is None or not seen.permit.records:
-            missing.append(f"{name}: {'a few' if count is None else f'{count:,}'} records, not shown one by one")
+            missing.append(note(FEW, dataset=name) if count is None else note(NOT_SINGLE, dataset=name, n=count))
             total = None if count is None or total is None else total
             continue
         wanted = asked.limit - len(items)

@@ -15,10 +15,9 @@ from data.model import Level
 from data.store.incoming import NO_END_GIVEN
 from data.store.tables import incoming_warning, source_state, warning
 from layers.frame.item import Found, Item, Question, page
+from layers.frame.notes import NO_WARNINGS_FEED, WARNINGS_NOWHERE, note
 from layers.frame.place import around, codes_of
 from layers.warnings import join_codes
-
-NEVER = "No feed of warnings has ever delivered anything here."
 
 
 def incoming(asked: Question) -> Found:
@@ -40,9 +39,9 @@ def incoming(asked: Question) -> Found:
     heard = sa.select(sa.func.max(source_state.c.last_success_at)).where(
         source_state.c.source.in_(sa.select(table.source).distinct())
     )
-    missing = [] if as_of else [NEVER]
+    missing = [] if as_of else [note(NO_WARNINGS_FEED)]
     if nowhere:
-        missing.append(f"{nowhere} warnings of these times name no place that could be joined to the map.")
+        missing.append(note(WARNINGS_NOWHERE, n=nowhere))
     as_of = asked.connection.execute(heard).scalar() or as_of
     return Found(items=page(found, asked), total=len(found), missing=missing, as_of=as_of)
 

@@ -11,14 +11,15 @@ import pytest
 from babel.messages.pofile import read_po
 
 from data.text import FOLDER, pick_locale, translator
+from layers.frame.notes import SENTENCES
 from pages import surveys
 from pages._changes import CAUSES, KINDS
 from pages._layers import LAYERS
 from pages._levels import WORDS
 from pages._phrases import phrase
-from pages._shell import LIGHT_WORDS
 from pages._sharing_words import ALLOWS, READS, REASONS
 from pages._sharing_words import STATES as GRANT_STATES
+from pages._shell import LIGHT_WORDS
 from pages.application import PAGES
 from pages.surveys.words import CLASSES, LEVELS, MODES, STATES
 from tests.conftest import ROOT
@@ -45,6 +46,7 @@ def messages() -> set[str]:
         *(word for table in (LEVELS, CLASSES, STATES, MODES) for word in table.values()),
         *(word for table in (ALLOWS, READS, GRANT_STATES) for word in table.values()),
         *REASONS,
+        *SENTENCES,
         *(part.TITLE for part in (*surveys.OF_DATASET, *surveys.OF_ALL)),
     ]
     return found | set(tables) | {page.TITLE for page in PAGES}
