@@ -30,7 +30,7 @@ from layers.survey.finish import Finished, Job, finish_bucket, join_pieces
 from layers.survey.partition import Read, partition, peak_mb, shares
 from layers.survey.plan import Plan, make_plan, rows_of_a_bucket, scan_limit
 from layers.survey.schema import Schema
-from layers.survey.source import tasks_of
+from layers.survey.source import shape_bytes, tasks_of
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".building"
@@ -149,11 +149,19 @@ class _Make:
 
     def _segment(self, part: Part, name: str) -> dict[str, Any]:
         store, schema, folder = self.store, self.schema, self.store / f"{UNFINISHED}-{name}"
-        for piece in ("spill", "refused", "points", "hot", "pieces", "pyramid"):
+        for piece in (
+            "spill",
+            "refused",
+            "points",
+            "hot",
+            "pieces",
+            "pyramid",
+            *(["shapes"] if schema.shapes else []),
+        ):
             (folder / piece).mkdir(parents=True)
         rows = sum(task.count for task in part.tasks)
         limit = scan_limit(rows) if self.limit is None else self.limit
-        size = self.bucket_rows or rows_of_a_bucket(rows)
+        size = self.bucket_rows or rows_of_a_bucket(rows, shape_bytes(part.paths, schema))
         plan = make_plan(part.paths, part.tasks, schema, limit=limit, bucket_rows=size)
         dealt = shares(part.paths, part.tasks, schema, plan, str(folder), self.workers)
         reads = list(_told(self.executor.map(partition, dealt), "partition", len(dealt), self.report))

@@ -16,8 +16,10 @@ from layers.kernels.survey import MOST, add_singles, cells_of, degrees_east, deg
 from layers.survey.partition import peak_mb, read_spill, spill_path
 from layers.survey.plan import CUBE_LEVELS, TOTAL_LEVELS, Plan
 from layers.survey.schema import Schema, missing
+from layers.survey.shapes.write import write_shapes
 
 ROW_GROUP = 65_536
+SHAPE = "shape as delivered"  # a column of WKB
 LONG = 4  # bytes of a number that is written byte by byte; shorter ones have few values
 LEVELS = {"cube": ("cell", "start", "word", "big_at", "big"), "total": ("cell", "number")}
 PLACES = ("start", "big_at")  # columns that say where among the words
@@ -53,12 +55,15 @@ def finish_bucket(job: Job) -> Finished:
     """Sort a bucket's records and write points, sidecar and pyramid pieces; its spill is removed at the end."""
     schema, folder = job.schema, Path(job.folder)
     spills = [spill_path(job.folder, job.bucket, worker) for worker in range(job.workers)]
-    columns = read_spill(spills, schema)
+    columns, shapes = read_spill(spills, schema)
     order = np.argsort(columns["key"])
     for name, values in columns.items():
         columns[name] = values[order]
     key, code = columns["key"], columns["code"]
-    _write_points(folder / "points" / f"{job.bucket:05d}.parquet", columns, schema)
+    sorted_shapes = None if shapes is None else shapes.take(pa.array(order))
+    _write_points(folder / "points" / f"{job.bucket:05d}.parquet", columns, schema, sorted_shapes)
+    if sorted_shapes is not None:
+        write_shapes(folder / "shapes", job.bucket, sorted_shapes, columns["row"])
     del columns, order, values
     with (folder / "hot" / f"{job.bucket:05d}.raw").open("wb") as file:
         file.write(key.data)
@@ -83,7 +88,7 @@ def _bounds(key: Array) -> tuple[float, float, float, float] | None:
     return float(west), float(south), float(east), float(north)
 
 
-def _write_points(path: Path, records: Mapping[str, Array], schema: Schema) -> None:
+def _write_points(path: Path, records: Mapping[str, Array], schema: Schema, shapes: pa.Array | None) -> None:
     """Parquet in the order of the keys: keys by their differences, short numbers by dictionary, long ones by byte."""
     code = records["code"]
     region = (code >> np.uint32(schema.combination_bits)).astype(np.uint16)
@@ -93,13 +98,15 @@ def _write_points(path: Path, records: Mapping[str, Array], schema: Schema) -> N
         values = records[column.name]
         absent = np.isnan(values) if column.kind.startswith("f") else values == missing(column.kind)
         columns[column.name] = pa.array(values, mask=absent if absent.any() else None)
+    if shapes is not None:
+        columns[SHAPE] = shapes
     long = [column.name for column in schema.columns if schema.record[column.name].itemsize >= LONG]
     split = dict.fromkeys(["row", *long], "BYTE_STREAM_SPLIT")
     pq.write_table(
         pa.table(columns), path, row_group_size=ROW_GROUP, write_statistics=["key", "region"],
-        use_dictionary=[name for name in columns if name != "key" and name not in split],
+        use_dictionary=[name for name in columns if name not in ("key", SHAPE) and name not in split],
         column_encoding={"key": "DELTA_BINARY_PACKED", **split},
-        compression={**dict.fromkeys(columns, "none"), **dict.fromkeys(long, "zstd"), "row": "lz4"},
+        compression={**dict.fromkeys(columns, "none"), **dict.fromkeys([*long, SHAPE], "zstd"), "row": "lz4"},
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from layers.kernels.survey import buckets_of, order_by_bucket
 from layers.survey.plan import Plan
-from layers.survey.schema import Schema
+from layers.survey.schema import SHAPE_BYTES, Schema
 from layers.survey.source import REASONS, Reader, Task
 
 Array = NDArray[Any]
@@ -68,11 +68,13 @@ def partition(share: Share) -> Read:
             outside.update({name: count for name, count in batch.outside.items() if count})
             if len(batch.left_out):
                 refused.append(pa.table({"row": batch.left_out, "reason": batch.reasons}))
-            ordered, ends = _by_bucket(batch.columns, share.plan)
+            ordered, ends, order = _by_bucket(batch.columns, share.plan)
+            shapes = None if batch.shapes is None else batch.shapes.take(pa.array(order))
             start = 0
             for bucket, end in enumerate(ends.tolist()):
                 if end > start:
-                    _write_all(files[bucket], [np.array([end - start]), *(one[start:end] for one in ordered)])
+                    columns = [np.array([end - start]), *(one[start:end] for one in ordered)]
+                    _write_all(files[bucket], columns if shapes is None else [*columns, _bytes(shapes, start, end)])
                 start = end
     if refused:
         table = pa.concat_tables(refused)
@@ -87,10 +89,18 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def read_spill(paths: Iterable[Path], schema: Schema) -> dict[str, Array]:
-    """The records of a bucket, column by column, as all workers have put them there."""
+def _bytes(shapes: pa.Array, start: int, end: int) -> Array:
+    """The bytes of some shapes, one after the other."""
+    _, offsets, content = shapes.buffers()
+    at = np.frombuffer(offsets, np.int32)
+    return np.frombuffer(content, np.uint8)[at[start] : at[end]]
+
+
+def read_spill(paths: Iterable[Path], schema: Schema) -> tuple[dict[str, Array], pa.Array | None]:
+    """The records of a bucket, column by column, as all workers have put them there; and their shapes."""
     kinds = schema.record
     spilled = [np.fromfile(path, np.uint8) for path in paths]
+    content = [np.empty(0, np.uint8)]
     parts: dict[str, list[Array]] = {name: [np.empty(0, kind)] for name, kind in kinds.items()}
     for raw in spilled:
         at = 0
@@ -100,17 +110,26 @@ def read_spill(paths: Iterable[Path], schema: Schema) -> dict[str, Array]:
             for name, kind in kinds.items():
                 parts[name].append(np.frombuffer(raw, kind, count, at))
                 at += count * kind.itemsize
-    return {name: np.concatenate(pieces) for name, pieces in parts.items()}
+            if schema.shapes:
+                size = int(parts[SHAPE_BYTES][-1].sum())
+                content.append(raw[at : at + size])
+                at += size
+    columns = {name: np.concatenate(pieces) for name, pieces in parts.items()}
+    if not schema.shapes:
+        return columns, None
+    offsets = np.cumsum([0, *columns.pop(SHAPE_BYTES)], dtype=np.int64)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.concatenate(content))]
+    return columns, pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
 
 
-def _by_bucket(columns: dict[str, Array], plan: Plan) -> tuple[list[Array], Array]:
+def _by_bucket(columns: dict[str, Array], plan: Plan) -> tuple[list[Array], Array, Array]:
     key = columns["key"]
     bucket, count = np.empty(len(key), np.int32), np.zeros(plan.buckets, np.int64)
     buckets_of(key, plan.splitters, bucket, count)
     ends = np.cumsum(count)
     order = np.empty(count.sum(), np.int64)
     order_by_bucket(bucket, ends - count, order)
-    return [values.take(order) for values in columns.values()], ends
+    return [values.take(order) for values in columns.values()], ends, order
 
 
 def _write_all(file: FileIO, columns: Sequence[Array]) -> None:

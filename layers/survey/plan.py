@@ -21,6 +21,7 @@ TOTAL_LEVELS = 8  # a tile without filter has 2**8 cells each way
 CUBE_LEVELS = 7  # and with one 2**7
 BUCKETS = 256  # as far as they do not become too small or too large
 BUCKET_ROWS = (1_000_000, 4_000_000)  # the larger with its copies about 0.7 GB a worker
+BUCKET_BYTES = 64_000_000  # of shapes
 Keys = NDArray[np.uint64]
 
 
@@ -42,9 +43,13 @@ def scan_limit(rows: int) -> int:
     return min(max(rows // 100, 1_000_000), 10_000_000)
 
 
-def rows_of_a_bucket(rows: int) -> int:
-    """How many records are sorted at once: few enough for the processor's own memory, as long as buckets are few."""
-    return min(max(rows // BUCKETS, BUCKET_ROWS[0]), BUCKET_ROWS[1])
+def rows_of_a_bucket(rows: int, shape_bytes: float) -> int:
+    """How many records are sorted at once: few enough for the processor's own memory, as long as buckets are few.
+
+    `shape_bytes` is how long their shapes are on average: with long ones memory sets the bound.
+    """
+    most = BUCKET_ROWS[1] if not shape_bytes else max(1, int(BUCKET_BYTES / shape_bytes))
+    return min(max(rows // BUCKETS, BUCKET_ROWS[0]), BUCKET_ROWS[1], most)
 
 
 def make_plan(paths: Sequence[str], tasks: Sequence[Task], schema: Schema, *, limit: int, bucket_rows: int) -> Plan:

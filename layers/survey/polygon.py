@@ -18,7 +18,9 @@ from data.errors import LayerError
 from layers.kernels.survey import REACH, SIDE, inside, keys_of_cells, tally_records
 from layers.survey.choice import Choice
 from layers.survey.plan import CUBE_LEVELS
+from layers.survey.plane import on_plane
 from layers.survey.segment import Segment, tile_range
+from layers.survey.shapes.find import add_touching
 from layers.survey.store import Store, Tally
 
 FINEST = 20  # a cell of about 40 m: beyond it records are looked at one by one
@@ -47,7 +49,7 @@ class Outline:
             raise LayerError(f"the polygon is not valid: {shapely.is_valid_reason(polygon)}")
         if not shapely.box(-180, -REACH, 180, REACH).contains(polygon):
             raise LayerError("the polygon reaches beyond the map")
-        self.shape = shapely.transform(polygon, _on_plane)
+        self.shape = shapely.transform(polygon, on_plane)
         shapely.prepare(self.shape)
         rings = [shapely.get_coordinates(ring) for ring in shapely.get_rings(shapely.get_parts(self.shape))]
         self._start = np.concatenate([ring[:-1] for ring in rings])
@@ -85,7 +87,7 @@ class Outline:
 
 
 def tally_polygon(store: Store, polygon: BaseGeometry, choice: Choice | None = None) -> Tally:
-    """Counts of the records inside a polygon.
+    """Counts of the records inside a polygon; of lines and polygons, those that touch it.
 
     Parameters
     ----------
@@ -100,14 +102,21 @@ def tally_polygon(store: Store, polygon: BaseGeometry, choice: Choice | None = N
     outline, counts = Outline(polygon), store.empty_counts()
     for segment, sign in store.signed:
         own = store.empty_counts()
-        for kind, cells in walk(segment, outline):
-            if kind == "within":
-                _add_within(segment, cells, choice or store.everything, own)
-            else:
-                _add_edge(segment, outline, cells, choice or store.everything, own)
+        if store.schema.shapes:
+            add_touching(segment, outline.shape, choice or store.everything, own)
+        else:
+            _add_points(segment, outline, choice or store.everything, own)
         for table, more in zip(counts, own, strict=True):
             table += sign * more
     return store.tally_of(counts)
+
+
+def _add_points(segment: Segment, outline: Outline, choice: Choice, counts: tuple[Array, Array]) -> None:
+    for kind, cells in walk(segment, outline):
+        if kind == "within":
+            _add_within(segment, cells, choice, counts)
+        else:
+            _add_edge(segment, outline, cells, choice, counts)
 
 
 def walk(segment: Segment, outline: Outline) -> Iterator[tuple[str, Cells]]:
@@ -151,13 +160,6 @@ def _add_edge(segment: Segment, outline: Outline, cells: Cells, choice: Choice, 
             inside(keys, start, end, *edges, hit)
             found = codes[start:end][hit]
             tally_records(found, 0, len(found), bits, choice.combinations, choice.regions, *counts)
-
-
-def _on_plane(lonlat: Array) -> Array:
-    """Degrees to the plane of the keys: x to the east, y to the south, the world 2**32 wide."""
-    sine = np.sin(np.radians(lonlat[:, 1]))
-    x = (lonlat[:, 0] + 180.0) / 360.0 * SIDE
-    return np.column_stack([x, (0.5 - np.log((1 + sine) / (1 - sine)) / (4 * np.pi)) * SIDE])
 
 
 def _cells(zoom: int, x: Array, y: Array) -> Cells:

@@ -6,21 +6,26 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 from layers.kernels.survey import cells_of, degrees_east, degrees_north, inside
 from layers.survey.choice import Choice
+from layers.survey.finish import SHAPE
 from layers.survey.polygon import Outline, walk
 from layers.survey.schema import Schema
 from layers.survey.segment import Segment, tile_range
+from layers.survey.shapes.find import touching
 from layers.survey.source import ROW_BITS
 from layers.survey.store import Store
+
+GEOMETRY = "geometry"
 
 
 def find_rows(
     store: Store, polygon: BaseGeometry, choice: Choice | None = None, *, offset: int = 0, limit: int = 100
 ) -> pa.Table:
-    """Records inside a polygon.
+    """Records inside a polygon; lines and polygons that touch it.
 
     Parameters
     ----------
@@ -50,14 +55,18 @@ def find_rows(
 
 
 def every_row(store: Store, polygon: BaseGeometry, choice: Choice | None = None) -> Iterator[pa.Table]:
-    """All records inside a polygon, in parts that fit into memory."""
+    """All records inside a polygon, in parts that fit into memory; with their shapes as text (WKT, EPSG:4326)."""
     for segment, table in _tables(store, polygon, choice or store.everything):
-        yield readable(table, store.schema, segment)
+        found = readable(table, store.schema, segment)
+        yield found.append_column(GEOMETRY, _as_text(table[SHAPE])) if store.schema.shapes else found
 
 
 def _tables(store: Store, polygon: BaseGeometry, choice: Choice) -> Iterator[tuple[str, pa.Table]]:
     outline = Outline(polygon)
     for segment in store.segments:
+        if store.schema.shapes:
+            yield from _shapes(segment, outline, choice)
+            continue
         for low, high, edges in _ranges(segment, outline):
             for table in segment.tables(low, high):
                 wanted = _wanted(table, segment.schema, choice)
@@ -67,6 +76,14 @@ def _tables(store: Store, polygon: BaseGeometry, choice: Choice) -> Iterator[tup
                     wanted &= hit
                 if wanted.any():
                     yield segment.folder.name, table.filter(pa.array(wanted))
+
+
+def _shapes(segment: Segment, outline: Outline, choice: Choice) -> Iterator[tuple[str, pa.Table]]:
+    for shapes, places in touching(segment, outline.shape):
+        for table in segment.tables_of(shapes, places):
+            wanted = _wanted(table, segment.schema, choice)
+            if wanted.any():
+                yield segment.folder.name, table.filter(pa.array(wanted))
 
 
 def _ranges(segment: Segment, outline: Outline) -> list[tuple[int, int, tuple[np.ndarray, ...] | None]]:  # type: ignore[type-arg]
@@ -100,6 +117,12 @@ def readable(table: pa.Table, schema: Schema, segment: str) -> pa.Table:
             "source_row": row & np.uint64((1 << ROW_BITS) - 1),
         }
     )  # fmt: skip
+
+
+def _as_text(shapes: pa.ChunkedArray) -> pa.Array:
+    return pa.array(
+        shapely.to_wkt(shapely.from_wkb(np.asarray(shapes.to_pylist(), dtype=object)), rounding_precision=7)
+    )
 
 
 def _words(codes: pa.ChunkedArray, values: tuple[str, ...]) -> pa.Array:

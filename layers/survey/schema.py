@@ -15,6 +15,7 @@ from data.errors import LayerError
 
 CODE_BITS = 24  # of region and combination together: what a key of the pyramid has left
 KINDS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")
+SHAPE_BYTES = "shape bytes"  # how long a record's shape is on its way through a build
 RESERVED = ("key", "row", "code", "region", "lon", "lat")
 
 
@@ -52,7 +53,9 @@ class Schema:
     lon, lat : str
         Columns with the position [degrees, EPSG:4326]; "" where it is in `geometry`.
     geometry : str
-        A column of WKB points.
+        A column of WKB points, or of any shapes.
+    shapes : bool
+        Whether `geometry` holds lines and polygons; each counts where one point on it lies.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class Schema:
     lon: str = "lon"
     lat: str = "lat"
     geometry: str = ""
+    shapes: bool = False
 
     def __post_init__(self) -> None:
         faults = []
@@ -84,6 +88,8 @@ class Schema:
             faults.append(f"too many combinations of facets and regions: {product} x {len(self.regions) + 1}")
         if bool(self.lon and self.lat) == bool(self.geometry):
             faults.append("a position is either in two columns or in one geometry")
+        if self.shapes and not self.geometry:
+            faults.append("shapes are in a geometry")
         if faults:
             raise LayerError("; ".join(faults))
 
@@ -114,6 +120,7 @@ class Schema:
     def record(self) -> dict[str, np.dtype[Any]]:
         """What a record is made of on its way through a build."""
         kinds = {"key": "<u8", "row": "<u8", "code": "<u4", **{one.name: f"<{one.kind}" for one in self.columns}}
+        kinds |= {SHAPE_BYTES: "<u4"} if self.shapes else {}
         return {name: np.dtype(kind) for name, kind in kinds.items()}
 
     def facet_codes(self, combination: NDArray[Any]) -> dict[str, NDArray[np.uint8 | np.uint16]]:
@@ -139,6 +146,7 @@ class Schema:
             lon=written["lon"],
             lat=written["lat"],
             geometry=written["geometry"],
+            shapes=written.get("shapes", False),
         )
 
 

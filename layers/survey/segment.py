@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from layers.kernels.survey import count_cube, count_records, count_totals, tally_cube, tally_records
 from layers.survey.choice import Choice
-from layers.survey.finish import LEVELS
+from layers.survey.finish import LEVELS, ROW_GROUP
 from layers.survey.plan import CUBE_LEVELS, TOTAL_LEVELS
 from layers.survey.schema import Schema
+from layers.survey.shapes.read import Shapes
 
 ROW_BYTES = 12  # a key and a code
 U = np.uint64
@@ -37,8 +38,10 @@ class Segment:
             self._bucket, self._group = index["bucket"], index["group"]
             self.cross_at, self.cross = index["cross_at"], index["cross"]
             self.counted = {int(name[8:]): index[name] for name in index.files if name.startswith("counted_")}
-        hot = [_columns(path) for path in sorted((folder / "hot").glob("*.raw"))]
-        self._hot = [one for one in hot if len(one[0])]
+        hot = [(int(path.stem), *_columns(path)) for path in sorted((folder / "hot").glob("*.raw"))]
+        self._hot = [(keys, codes) for _, keys, codes in hot if len(keys)]
+        held = [(bucket, codes) for bucket, _, codes in hot if len(codes) and schema.shapes]
+        self.shapes = [Shapes(folder / "shapes", bucket, codes) for bucket, codes in held]
         self._hot_first = np.array([keys[0] for keys, _ in self._hot], U)
 
     @cached_property
@@ -117,6 +120,13 @@ class Segment:
                 found = self._served(table.slice(start, end - start))
                 if found.num_rows:
                     yield found
+
+    def tables_of(self, shapes: Shapes, places: Array) -> Iterator[pa.Table]:
+        """Whole records of shapes, by their places, row group by row group."""
+        for group in np.unique(places // ROW_GROUP).tolist():
+            own = places[places // ROW_GROUP == group] - group * ROW_GROUP
+            path = self.folder / "points" / f"{shapes.bucket:05d}.parquet"
+            yield pq.ParquetFile(path, memory_map=True).read_row_group(group).take(pa.array(own))
 
     def _served(self, table: pa.Table) -> pa.Table:
         if not self.withdrawn:

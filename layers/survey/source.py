@@ -14,15 +14,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import shapely
 from numpy.typing import NDArray
 
 from data.errors import LayerError
 from layers.kernels.survey import NOWHERE, keys_of
-from layers.survey.schema import Schema, missing
+from layers.survey.schema import SHAPE_BYTES, Schema, missing
+from layers.survey.shapes.place import places
 
 POINT_BYTES = 21  # of a WKB point: byte order, type, x, y
 ROW_BITS = 40  # of a record's number: the row within its file; above it the number of the file
-REASONS = ("no position", "outside the map", "not a point")
+REASONS = ("no position", "outside the map", "not a point", "not a line or polygon")
 
 Array = NDArray[Any]
 
@@ -82,6 +84,18 @@ def needed(schema: Schema) -> list[str]:
     return [*position, *([schema.region] if schema.region else []), *facets, *(one.name for one in schema.columns)]
 
 
+def shape_bytes(paths: Sequence[str], schema: Schema) -> float:
+    """How many bytes a shape has on average; 0 without shapes."""
+    size = rows = 0
+    for path in paths if schema.shapes else ():
+        metadata = pq.read_metadata(path)
+        place = next(at for at in range(metadata.num_columns) if metadata.schema.column(at).path == schema.geometry)
+        rows += metadata.num_rows
+        groups = range(metadata.num_row_groups)
+        size += sum(metadata.row_group(group).column(place).total_uncompressed_size for group in groups)
+    return size / rows if rows else 0.0
+
+
 @dataclass(frozen=True)
 class Batch:
     """The records of a row group, in the order of the file, column by column.
@@ -91,6 +105,7 @@ class Batch:
     """
 
     columns: dict[str, Array]
+    shapes: pa.Array | None
     left_out: Array
     reasons: Array
     outside: dict[str, int]
@@ -113,7 +128,7 @@ class Reader:
         """The records of a row group; LayerError where a column is not what the schema says."""
         schema = self._schema
         table = self._table(task, needed(schema))
-        lon, lat, no_point = _positions(table, schema)
+        lon, lat, strange = _positions(table, schema)
         key = np.empty(len(lon), np.uint64)
         keys_of(lon, lat, key)
         taken = np.arange(task.rows) if task.only is None else task.only
@@ -121,10 +136,14 @@ class Reader:
         columns, outside = {"key": key, "row": rows, "code": _codes(table, schema)}, {}
         for column in schema.columns:
             columns[column.name], outside[column.name] = _numbers(table[column.name], column.kind)
+        shapes = None
+        if schema.shapes:
+            shapes = pc.fill_null(_flat(table[schema.geometry]), b"")
+            columns[SHAPE_BYTES] = pc.binary_length(shapes).to_numpy(False).astype(np.uint32)
         lost = np.flatnonzero(key == NOWHERE)
         nowhere = np.isnan(lon[lost]) | np.isnan(lat[lost])
-        reason = np.where(no_point[lost], 2, np.where(nowhere, 0, 1)).astype(np.uint8)
-        return Batch(columns, rows[lost], reason, outside)
+        reason = np.where(strange[lost], 3 if schema.shapes else 2, np.where(nowhere, 0, 1)).astype(np.uint8)
+        return Batch(columns, shapes, rows[lost], reason, outside)
 
     def keys(self, task: Task, step: int = 1) -> Array:
         """The keys of a row group, or of each `step`th record; `NOWHERE` where one cannot be used."""
@@ -145,7 +164,9 @@ class Reader:
 
 
 def _positions(table: pa.Table, schema: Schema) -> tuple[Array, Array, Array]:
-    """Longitude, latitude (NaN where there is none), and what is something else than a point."""
+    """Longitude, latitude (NaN where there is none), and what is something else than a point, or than a shape."""
+    if schema.shapes:
+        return places(_parsed(_flat(table[schema.geometry])))
     if schema.geometry:
         return _points(table[schema.geometry].combine_chunks())
     lon, lat = (_numbers(table[name], "f8")[0] for name in (schema.lon, schema.lat))
@@ -162,11 +183,22 @@ def _points(geometry: pa.Array) -> tuple[Array, Array, Array]:
             flat = np.frombuffer(geometry.buffers()[2], layout, count, int(offsets[0]))
             if ((flat["order"] == 1) & (flat["type"] == 1)).all():
                 return flat["x"].copy(), flat["y"].copy(), np.zeros(len(flat), np.bool_)
-    import shapely
-
-    shapes = shapely.from_wkb(np.asarray(geometry.to_pylist(), dtype=object), on_invalid="ignore")
+    shapes = _parsed(geometry)
     point = shapely.get_type_id(shapes) == shapely.GeometryType.POINT.value
     return shapely.get_x(shapes), shapely.get_y(shapes), ~point & ~shapely.is_missing(shapes)
+
+
+def _flat(column: pa.ChunkedArray) -> pa.Array:
+    found = pc.cast(column, pa.binary()).combine_chunks()
+    return found if isinstance(found, pa.Array) else pa.concat_arrays(found.chunks)
+
+
+def _parsed(geometry: pa.Array) -> Array:
+    """Shapes of WKB; None for what is none."""
+    written = np.asarray(geometry.to_pylist(), dtype=object)
+    with np.errstate(invalid="ignore"):  # coordinates that are no numbers: refused later
+        found: Array = shapely.from_wkb(written, on_invalid="ignore")
+    return found
 
 
 def _codes(table: pa.Table, schema: Schema) -> Array:

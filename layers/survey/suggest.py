@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import shapely
 
 from data.errors import LayerError
 from layers.survey.schema import Column, Facet, Schema
@@ -19,6 +21,7 @@ REGION = ("county", "admin", "adcode", "region", "district", "行政区划代码
 MOST_VALUES = 40  # of a column that could be a facet
 MOST_REGIONS = 4_000
 BATCH = 200_000
+LOOKED_AT = 10_000  # geometries, to see whether they are points
 TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary)
 
 
@@ -36,6 +39,7 @@ def suggest(path: Path) -> Schema:
     fields = {field.name: field.type for field in file.schema_arrow}
     lon, lat = _named(fields, LON), _named(fields, LAT)
     geometry = "" if lon and lat else _geometry(fields)
+    shapes = bool(geometry) and _has_shapes(file, geometry)
     if not geometry and not (lon and lat):
         raise LayerError(f"{path.name}: neither longitude and latitude nor a geometry in {', '.join(fields)}")
     region = _named(fields, REGION)
@@ -49,7 +53,7 @@ def suggest(path: Path) -> Schema:
         columns=tuple(
             Column(name=name, kind=_kind(kind)) for name, kind in left.items() if any(test(kind) for test in numbers)
         ),
-        lon="" if geometry else lon, lat="" if geometry else lat, geometry=geometry,
+        lon="" if geometry else lon, lat="" if geometry else lat, geometry=geometry, shapes=shapes,
     )  # fmt: skip
 
 
@@ -61,6 +65,14 @@ def _named(fields: Mapping[str, Any], names: Iterable[str]) -> str:
 def _geometry(fields: Mapping[str, pa.DataType]) -> str:
     binary = [name for name, kind in fields.items() if pa.types.is_binary(kind)]
     return next((name for name in ("geometry", "geom", "wkb_geometry", *binary) if name in binary), "")
+
+
+def _has_shapes(file: pq.ParquetFile, name: str) -> bool:
+    """Whether a column of WKB holds anything but points, as far as its first rows tell."""
+    first = next(file.iter_batches(LOOKED_AT, columns=[name]), None)
+    written = [] if first is None else [one for one in first[name].to_pylist() if one]
+    kinds = shapely.get_type_id(shapely.from_wkb(np.array(written, dtype=object), on_invalid="ignore"))
+    return bool((kinds > shapely.GeometryType.POINT).any())
 
 
 def _values(file: pq.ParquetFile, name: str, most: int) -> tuple[str, ...] | None:

@@ -15,6 +15,8 @@ from layers.ramps import CIVIDIS, palette
 from layers.survey.choice import Choice
 from layers.survey.schema import Schema
 from layers.survey.segment import tile_range
+from layers.survey.shapes.draw import features, tile_box
+from layers.survey.shapes.find import in_box
 from layers.survey.store import Store, tile_number
 from layers.tiles import SIZE, picture
 
@@ -55,14 +57,17 @@ def stops() -> list[dict[str, Any]]:
 def points(store: Store, zoom: int, x: int, y: int, choice: Choice | None = None) -> bytes | None:
     """A vector tile (Mapbox Vector Tile 2.1) of the records of a tile, with their facets; None for too many of them.
 
-    Feature ids are numbers of records in the tile; positions are exact to a 4,096th of the tile. LayerError for a
-    zoom beyond 20, where the map stretches the tile before.
+    Feature ids are numbers of records in the tile; positions are exact to a 4,096th of the tile. Lines and polygons
+    are in every tile that they touch, though each counts in one. LayerError for a zoom beyond 20, where the map
+    stretches the tile before.
     """
     if zoom > LAST_POINT_ZOOM:
         raise LayerError(f"points are drawn to zoom {LAST_POINT_ZOOM}")
-    chosen = choice or store.everything
-    low, high = tile_range(zoom, tile_number(zoom, x, y))
-    schema = store.schema
+    schema, chosen = store.schema, choice or store.everything
+    tile = tile_number(zoom, x, y)
+    if schema.shapes:
+        return _shapes(store, (zoom, x, y), chosen)
+    low, high = tile_range(zoom, tile)
     found = _served(store, low, high)
     if found is None:
         return None
@@ -79,8 +84,31 @@ def points(store: Store, zoom: int, x: int, y: int, choice: Choice | None = None
     out = np.empty(count * (int(np.diff(tag_at).max()) + 32), np.uint8)
     shift = np.uint64(32 - zoom - EXTENT_BITS)
     size = encode_points(key, combination, np.uint64(low), shift, tags, tag_at, out)
-    layer = b"\x78\x02\x0a" + _varint(len(LAYER)) + LAYER + out[:size].tobytes() + heads
-    layer += b"\x28" + _varint(1 << EXTENT_BITS)
+    return _layer(out[:size].tobytes(), heads)
+
+
+def _shapes(store: Store, tile: tuple[int, int, int], choice: Choice) -> bytes | None:
+    """Lines and polygons that touch a tile, simpler at smaller scales; None for too many."""
+    bits = np.uint32(store.schema.combination_bits)
+    found, codes, count = [], [], 0
+    for segment in store.segments:
+        for shapes, places in in_box(segment, tile_box(*tile)):
+            code = shapes.codes[places]
+            wanted = choice.combinations[code & np.uint32((1 << bits) - 1)] & choice.regions[code >> bits]
+            count += int(wanted.sum())
+            if count > MOST_POINTS:
+                return None
+            found.append(shapes.forms(places[wanted], tile[0]))
+            codes.append(code[wanted] & np.uint32((1 << bits) - 1))
+    if not count:
+        return b""
+    tags, tag_at, heads = _tags(store.schema)
+    drawn = features(np.concatenate(found), np.concatenate(codes), tile, tags, tag_at)
+    return _layer(drawn, heads) if drawn else b""
+
+
+def _layer(features: bytes, heads: bytes) -> bytes:
+    layer = b"\x78\x02\x0a" + _varint(len(LAYER)) + LAYER + features + heads + b"\x28" + _varint(1 << EXTENT_BITS)
     return b"\x1a" + _varint(len(layer)) + layer
 
 
