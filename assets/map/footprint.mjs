@@ -26,6 +26,10 @@ export class Footprint {
         paint: {'line-color': palette.halo, 'line-width': 6, 'line-opacity': 0.8},
       },
       {slot: 46, id: 'footprint', type: 'line', ...common, paint: {'line-color': palette.ink, 'line-width': 2.5}},
+      {
+        slot: 47, id: 'footprint-points', type: 'circle', source: 'footprint', filter: ['in', ['geometry-type'], ['literal', ['Point', 'MultiPoint']]],
+        paint: {'circle-radius': 5, 'circle-color': palette.ink, 'circle-stroke-color': palette.halo, 'circle-stroke-width': 1.5},
+      },
     ];
   }
 

@@ -14,12 +14,14 @@ from dash import Dash, dcc, html
 from access.people import current
 from data.errors import LayerError
 from data.text import Translate
+from pages import inspection
 from pages._context import Context
 from pages._facts import FactReader
 from pages.surveys import catalogue, dataset, submissions
 
 PATH, TITLE, ACTION = "/surveys", "Surveys", "plan.view"
 BELOW = True  # addresses below this one are of this page too
+FONTS_ZH = "/assets/vendor/fonts-zh.css"
 
 
 class Part(Protocol):
@@ -33,12 +35,16 @@ class Part(Protocol):
     def register(self, dash_app: Dash, context: Context, facts: FactReader) -> None: ...
 
 
-OF_DATASET: tuple[Part, ...] = ()
+OF_DATASET: tuple[Part, ...] = (inspection,)
 OF_ALL: tuple[Part, ...] = (submissions,)
 
 
 def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Any:
-    """The page that the rest of the address names."""
+    """The page that the rest of the address names; what was surveyed has names in its own language."""
+    return [html.Link(rel="stylesheet", href=FONTS_ZH), _part(context, t, locale, asked)]
+
+
+def _part(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Any:
     name, _, word = asked.get("below", "").partition("/")
     if not name:
         return catalogue.layout(context, t, locale, asked, allowed(OF_ALL))

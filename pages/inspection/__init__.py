@@ -1,0 +1,126 @@
+"""Inspection of a dataset's deliveries: rules, the check in the field, and what people decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+
+from access.guard import needs
+from access.people import current
+from api.inspection import Inspected
+from data.errors import LayerError, TocsinError
+from data.store.catalogue import list_deliveries, read_dataset
+from data.text import Translate, translator
+from pages._context import Context
+from pages._facts import FactReader
+from pages._locale import locale_of
+from pages._map import connect_map
+from pages.inspection import decision, field, rules, service
+from pages.surveys.words import state_word, title_of
+
+WORD, TITLE, ACTION = "inspection", "Inspection", "plan.view"
+SHOWN = 50  # deliveries to choose from, the newest first
+
+
+def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Component:
+    """The page of a dataset; `?delivery=` chooses another than the newest."""
+    name = asked["dataset"]
+    try:
+        with context.store.read() as connection:
+            row, deliveries = read_dataset(connection, name), list_deliveries(connection, name)[:SHOWN]
+    except LayerError:
+        return html.Div([html.H1(t("No such page")), dcc.Link(t("Surveys"), href="/surveys")], className="prose")
+    choices = [
+        {"value": str(one.id), "label": f"{t('Version {n}').format(n=one.version)} · {state_word(one.state, t)}"}
+        for one in deliveries
+    ]
+    wanted = asked.get("delivery", "")
+    chosen = wanted if wanted in {one["value"] for one in choices} else (choices[0]["value"] if choices else None)
+    return html.Div(
+        className="surveys inspection",
+        children=[
+            html.P(dcc.Link(["← ", title_of(row, locale)], href=f"/surveys/{name}")),
+            html.H1([t("Inspection"), " · ", title_of(row, locale)]),
+            dmc.Select(
+                id="inspection-delivery", label=t("Delivery"), data=choices, value=chosen, allowDeselect=False, w=280,
+            ),
+            html.P(id="inspection-said", role="status"),
+            html.Div(body(context, chosen, t, locale), id="inspection-body"),
+        ],
+    )  # fmt: skip
+
+
+def body(context: Context, chosen: Any, t: Translate, locale: str) -> list[Component]:
+    """All that is known of one delivery's inspection."""
+    if chosen is None:
+        return [html.P(t("nothing delivered"), className="empty")]
+    try:
+        seen = Inspected(context.store, context.settings, context.clock, int(chosen))
+    except TocsinError as error:
+        return [html.P(["⚠ ", t(str(error))], className="bad")]
+    return [
+        *rules.section(context, seen, t, locale),
+        *field.section(context, seen, t, locale),
+        *decision.section(context, seen, t),
+    ]
+
+
+def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
+    """What each button does; services check again who asks."""
+    connect_map(rules.MAP)
+    rules.register(dash_app, context)
+
+    @dash_app.callback(
+        Output("inspection-body", "children"), Input("inspection-delivery", "value"),
+        Input("inspection-said", "children"), prevent_initial_call=True,
+    )  # fmt: skip
+    @needs(ACTION)
+    def show(chosen: Any, _said: Any) -> Any:
+        locale = locale_of(context)
+        return body(context, chosen, translator(locale), locale)
+
+    @dash_app.callback(
+        Output("inspection-said", "children"), Input("inspection-run", "n_clicks"),
+        Input("inspection-draw", "n_clicks"), Input("inspection-enter", "n_clicks"),
+        State("inspection-delivery", "value"), *(State(f"inspection-{name}", "value") for name in field.FIELDS),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    @needs("survey.inspect")
+    def work(_ran: Any, _drew: Any, _entered: Any, chosen: Any, *given: Any) -> Any:
+        t = translator(locale_of(context))
+        if not any(one.get("value") for one in ctx.triggered):
+            return no_update
+        words = dict(zip(field.FIELDS, given, strict=True))
+        try:
+            if ctx.triggered_id == "inspection-run":
+                return service.run(context, int(chosen), t)
+            if ctx.triggered_id == "inspection-draw":
+                return service.draw(context, int(chosen), words, t)
+            return service.enter(context, words, t)
+        except (TocsinError, TypeError, ValueError) as error:
+            return html.Span(t("Not done: {why}").format(why=error), className="bad", role="alert")
+
+    @dash_app.callback(
+        Output("inspection-said", "children", allow_duplicate=True), Input("inspection-pass", "n_clicks"),
+        Input("inspection-return", "n_clicks"), State("inspection-delivery", "value"),
+        State("inspection-why", "value"), prevent_initial_call=True,
+    )  # fmt: skip
+    @needs("survey.decide")
+    def settle(_passed: Any, _returned: Any, chosen: Any, why: Any) -> Any:
+        t = translator(locale_of(context))
+        if not any(one.get("value") for one in ctx.triggered):
+            return no_update
+        try:
+            passed = ctx.triggered_id == "inspection-pass"
+            return service.decide(context, int(chosen), "passed" if passed else "returned", str(why or ""), t)
+        except (TocsinError, TypeError, ValueError) as error:
+            return html.Span(t("Not done: {why}").format(why=error), className="bad", role="alert")
+
+
+def may(action: str) -> bool:
+    """Whether the present person may do an action: for what is shown."""
+    return current().may(action)
