@@ -28,7 +28,7 @@ class Permit:
     facets : mapping
         Facet -> the values that may be seen. A facet that is not named is not limited.
     least : int
-        Smaller numbers are not told, and others are rounded to multiples of it; 1 tells all.
+        Smaller numbers are not told, and others are rounded down to multiples of it; 1 tells all.
     why : str
         Why not more, in a sentence; "" where nothing is held back.
     accuracy_m : float

@@ -1,7 +1,7 @@
 """A store as somebody may see it: pages and interfaces ask this, never the store itself.
 
 Where single records may not be seen, small numbers are not told. Every number, sums included, is given as *few* below
-the least and else rounded to its nearest multiple, each by itself: a sum less its parts then leaves a small number
+the least and else rounded down to its multiple, each by itself: a sum less its parts then leaves a small number
 anywhere between 1 and the least. Cells of the map are no finer than 1 km, and a drawn area, which could be moved by
 a step to take one record in, is not counted.
 """
@@ -28,7 +28,7 @@ from layers.survey.choice import Choice, choose
 from layers.survey.polygon import tally_polygon
 from layers.survey.rows import every_row, find_rows
 from layers.survey.shelf import read_choice
-from layers.survey.store import Store, Tally
+from layers.survey.store import Store, Tally, tile_number
 from layers.survey.tiles import density, points
 
 COARSEST = 15  # 2**15 cells around the world: 1.2 km at the equator
@@ -123,13 +123,14 @@ class Sight:
     def grid(self, zoom: int, x: int, y: int, choice: Choice | None = None) -> NDArray[np.uint32]:
         """Records in the cells of a tile; few are 1."""
         chosen, least = self.within(choice or self._store.everything), self.permit.least
+        tile_number(zoom, x, y)
         if least == 1:
             return self._store.grid(zoom, x, y, chosen)
         deeper = max(zoom - COARSEST, 0)
         exact = self._store.grid(zoom - deeper, x >> deeper, y >> deeper, chosen)
         side = min(len(exact), 1 << min(CELLS, COARSEST - zoom + deeper))
         exact = exact.reshape(side, len(exact) // side, side, -1).sum(axis=(1, 3), dtype=np.int64)
-        return np.where((exact > 0) & (exact < least), 1, _nearest(exact, least)).astype(np.uint32)
+        return np.where((exact > 0) & (exact < least), 1, _down(exact, least)).astype(np.uint32)
 
     def points(self, zoom: int, x: int, y: int, choice: Choice | None = None) -> bytes:
         """Single records as a vector tile; nothing for who may not see them, or where they are too many."""
@@ -169,16 +170,16 @@ def tell(count: int, least: int) -> int | None:
     """A number as it may be told; None for few."""
     if least == 1 or count == 0:
         return count
-    return None if count < least else int(_nearest(count, least))
+    return None if count < least else int(_down(count, least))
 
 
 def _told(counts: Mapping[str, int], least: int) -> Counts:
     return {word: tell(count, least) for word, count in counts.items()}
 
 
-def _nearest(count: Any, least: int) -> Any:
-    """The nearest multiple, halves upwards."""
-    return (count + least // 2) // least * least
+def _down(count: Any, least: int) -> Any:
+    """The multiple below. To the nearest one, a number just above the least would tell more than others."""
+    return count // least * least
 
 
 def _allowed(store: Store, permit: Permit, above: Above) -> Choice:
