@@ -81,7 +81,7 @@ PUBLIC_RULES = frozenset(
     {
         "/login", "/login.css", "/access.js", "/login/second", "/login/second/options.json",
         "/login/second/key.json", "/first-run/<token>", "/invitation/<token>", "/ack/<token>", "/healthz", "/readyz",
-        "/oidc/start", "/oidc/callback",
+        "/oidc/start", "/oidc/callback", "/cap/in/<key>",
     }
 ) | PUBLIC_FACE | PEER_RULES  # fmt: skip
 

@@ -41,6 +41,7 @@ def register(
     """
     from api import (
         ack,
+        cap_in,
         evidence,
         exchange,
         exercise,
@@ -71,8 +72,8 @@ def register(
         store=store, settings=settings, clock=clock, hub=hub, watch=watch, stale_after=dict(stale_after or {})
     )
     for module in (
-        ack, live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health, scripts,
-        exercise, records, evidence, inspection, exchange, frame, ogc,
+        ack, cap_in, live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health,
+        scripts, exercise, records, evidence, inspection, exchange, frame, ogc,
     ):  # fmt: skip
         server.register_blueprint(module.blueprint)
     for prefix in ("api", "t", "ogc", "stac"):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SOURCES = {
     "usgs_quakes": "ingest.usgs_quakes:UsgsQuakes",
     "cap_feed": "ingest.cap_feed:CapFeed",
+    "cap_pushed": "ingest.cap_pushed:CapPushed",
     "grid_files": "ingest.grid_files:GridFiles",
     "water_services": "ingest.water_services:WaterServices",
     "station_table": "ingest.station_table:StationTable",
