@@ -25,6 +25,7 @@ REFUSED = pa.schema([("source", pa.string()), ("row", pa.int64()), ("reason", pa
 LONGEST = 20_000  # characters of a refused record's geometry
 GIVEN = "_given"  # behind the name of a provider's column whose name is one of ours
 AT_ZERO = "at 0, 0: no place was measured"
+GROUPED = r"^-?\d{1,3}(,\d{3})+(\.\d+)?$"  # 1,234,567
 FARTHEST = 1e8  # metres that a projection may give
 METRES = f"{OUTSIDE}: metres are no degrees, name their CRS in position.crs"
 SWAPPED = f"{OUTSIDE}: longitude and latitude seem swapped"
@@ -189,7 +190,7 @@ def _facet(column: pa.Array, facet: FacetColumn, told: Counter[str]) -> pa.Array
 
 
 def _number(column: pa.Array, wanted: NumberColumn, told: Counter[str]) -> pa.Array:
-    values, absent = _floats(column)
+    values, absent = floats(column)
     lost = ~absent & np.isnan(values)
     told[f"{wanted.name}: not a number, kept as missing"] += int(lost.sum())
     values[np.isin(values, wanted.missing)] = np.nan
@@ -207,7 +208,7 @@ def _number(column: pa.Array, wanted: NumberColumn, told: Counter[str]) -> pa.Ar
     return pa.array(typed, mask=~np.isfinite(values) | outside)
 
 
-def _floats(column: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def floats(column: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Numbers, NaN where there is none, and where nothing was given."""
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
@@ -215,8 +216,9 @@ def _floats(column: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         plain = numbers.cast(pa.float64(), safe=False)
         return np.array(plain.fill_null(np.nan), float), np.array(column.is_null())
     texts = words(column)
-    fits = pc.match_substring_regex(texts, f"^({NUMBER})$")
-    numbers = pc.if_else(fits, texts, None).cast(pa.float64())
+    plain = pc.if_else(pc.match_substring_regex(texts, GROUPED), pc.replace_substring(texts, ",", ""), texts)
+    fits = pc.match_substring_regex(plain, f"^({NUMBER})$")
+    numbers = pc.if_else(fits, plain, None).cast(pa.float64())
     return np.array(numbers.fill_null(np.nan), float), np.array(texts.is_null())
 
 

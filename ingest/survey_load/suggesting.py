@@ -24,7 +24,7 @@ from ingest.survey_files import SPEC
 from ingest.survey_found import find
 from ingest.survey_load.mapping import TAKEN, FacetColumn, LoadMapping, NumberColumn, OneColumn, Position
 from ingest.survey_load.places import place_columns
-from ingest.survey_load.shaping import words
+from ingest.survey_load.shaping import floats, words
 from ingest.survey_load.sources import Came, parts_of
 from ingest.survey_load.streams import Stream, streams
 from ingest.survey_text import open_table, records_of, text_encoding, typed
@@ -36,6 +36,8 @@ SAMPLE_ROWS = 20_000
 ID = re.compile(r"^(id|.*_id|fid|objectid|uuid|guid|gml_?id|bh|bsm|.*编号|.*标识码)$", re.IGNORECASE)
 REGION = re.compile(r"^(adcode|xzq(h)?dm|xzqh|county(_?code)?|admin_?code|district_?code|fips|.*区划代码|.*县代码)$",
                     re.IGNORECASE)  # fmt: skip
+CODES = re.compile(r"代码|编号|编码|电话|_?code$|phone|postcode|zip$", re.IGNORECASE)
+NEARLY = 0.9  # of the values given
 UNIT = re.compile(r"[（(\[]([^（(\[）)\]]+)[）)\]]\s*$|_(m|km|mm|cm|m2|km2|m3|t|kg|kw|mw)$", re.IGNORECASE)
 CHINESE_UNITS = {
     "米": "m", "公里": "km", "千米": "km", "毫米": "mm", "厘米": "cm", "平方米": "m**2", "公顷": "hectare",
@@ -206,20 +208,34 @@ def _region(table: pa.Table, used: set[str]) -> OneColumn | None:
 
 
 def _is_number(table: pa.Table, name: str) -> bool:
-    kind = table.schema.field(name).type
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+    """Whether a column is numbers, or texts nearly all of which are."""
+    column = _array(table, name)
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        return True
+    if not pa.types.is_string(column.type) or CODES.search(name):
+        return False
+    values, absent = floats(column)
+    given = int((~absent).sum())
+    return given > 0 and int(np.isfinite(values).sum()) >= given * NEARLY and not _has_codes(column)
+
+
+def _has_codes(column: pa.Array) -> bool:
+    """Whether a value begins with a zero, as only codes do."""
+    return bool(pc.any(pc.match_substring_regex(words(column), r"^0\d")).as_py())
 
 
 def _number(name: str, column: pa.Array, taken: set[str]) -> NumberColumn:
-    values = np.array(column.cast(pa.float64(), safe=False).drop_null(), float)
-    values = values[np.isfinite(values)]
+    found, absent = floats(column)
+    values = found[np.isfinite(found)]
+    odd = int((~absent).sum()) - len(values)
     missing = tuple(value for value in SENTINELS if (values == value).any())
-    whole = pa.types.is_integer(column.type) or (len(values) > 0 and bool((values % 1 == 0).all()))
+    whole = not pa.types.is_floating(column.type) and len(values) > 0 and bool((values % 1 == 0).all())
     largest = float(np.abs(values).max()) if len(values) else 0.0
-    kind: Any = ("i4" if largest < 2**31 else "i8") if whole and pa.types.is_integer(column.type) else "f8"
+    kind: Any = ("i4" if largest < 2**31 else "i8") if whole else "f8"
     unit = _unit(name)
     why = f"numbers from {values.min():g} to {values.max():g}" if len(values) else "no value among the first records"
     why += f"; the unit by its name: {unit}" if unit else "; no unit is told"
+    why += f"; {odd} of {len(found):,} values are no numbers" if odd else ""
     why += f"; {', '.join(f'{one:g}' for one in missing)} taken for no value" if missing else ""
     return NumberColumn(name=_our_name(name, taken), column=name, unit=unit, to=unit, kind=kind, missing=missing,
                         why=why)  # fmt: skip

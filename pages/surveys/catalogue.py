@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
 from access.guard import needs
+from access.people import current
+from access.sharing.permits import permit
+from data.permit import Permit
 from data.store.catalogue import list_datasets, list_deliveries
 from data.surveys import Names, survey_names
 from data.text import Translate, translator
 from pages._context import Context
 from pages._locale import locale_of
 from pages._times import local
-from pages.surveys.words import CLASSES, LEVELS, state_word, title_of
+from pages.surveys.words import CLASSES, LEVELS, hidden, records_told, state_word, title_of
 
 ANY = "any"
 
@@ -60,22 +64,26 @@ def _valid(wanted: str | None, options: Sequence[tuple[str, str]]) -> str:
     return wanted if wanted in {value for value, _ in options} else ANY
 
 
-def rows(context: Context, level: str, sector: str, data_class: str) -> list[tuple[Any, Any]]:
-    """Datasets of a choice, each with its newest delivery or None."""
+Line = tuple[Any, Any, Permit]  # a dataset, its newest delivery or None, and what may be seen of it
+
+
+def rows(context: Context, level: str, sector: str, data_class: str) -> list[Line]:
+    """Datasets of a choice. A secret one is there for those who may see something of it."""
     with context.store.read() as connection:
         found = list_datasets(connection)
+        seen = {row.name: permit(connection, current().actor(), row.name, context.clock()) for row in found}
         newest: dict[str, Any] = {}
         for delivery in list_deliveries(connection):
             newest.setdefault(delivery.dataset, delivery)
     wanted = (("level", level), ("sector", sector), ("data_class", data_class))
     return [
-        (row, newest.get(row.name))
+        (row, newest.get(row.name), seen[row.name])
         for row in found
-        if all(value in (None, ANY, getattr(row, column)) for column, value in wanted)
+        if all(value in (None, ANY, getattr(row, column)) for column, value in wanted) and not hidden(seen[row.name])
     ]
 
 
-def table(context: Context, found: Sequence[tuple[Any, Any]], t: Translate, locale: str) -> Component:
+def table(context: Context, found: Sequence[Line], t: Translate, locale: str) -> Component:
     """One line for each dataset."""
     if not found:
         return html.P(
@@ -84,25 +92,25 @@ def table(context: Context, found: Sequence[tuple[Any, Any]], t: Translate, loca
         )
     names, zone = survey_names(context.settings.home), context.settings.zone
     head = (t("Dataset"), t("Kind"), t("Level"), t("Data class"), t("Records"), t("Newest delivery"), t("State"))
-    body = [
-        html.Tr(
-            [
-                html.Td([dcc.Link(title_of(row, locale), href=f"/surveys/{row.name}"),
-                         html.Div(names.sector(row.sector, locale), className="dim")]),
-                html.Td(_kind(names, row.kind, locale)),
-                html.Td(t(LEVELS[row.level])),
-                html.Td(t(CLASSES[row.data_class])),
-                html.Td(f"{newest.rows:,}" if newest else "–", className="number"),
-                html.Td(local(newest.received_at, zone) if newest else t("never")),
-                html.Td(state_word(newest.state, t) if newest else t("nothing delivered")),
-            ]
-        )
-        for row, newest in found
-    ]  # fmt: skip
-    return html.Div(
-        html.Table([html.Thead(html.Tr([html.Th(word, scope="col") for word in head])), html.Tbody(body)]),
-        className="wide",
-    )
+    body = [_row(line, names, zone, head, t, locale) for line in found]
+    headings = html.Thead(html.Tr([html.Th(word, scope="col") for word in head]))
+    return html.Div(html.Table([headings, html.Tbody(body)], className="cards"), className="wide")
+
+
+def _row(line: Line, names: Names, zone: ZoneInfo, head: Sequence[str], t: Translate, locale: str) -> Component:
+    row, newest, permitted = line
+    title = [dcc.Link(title_of(row, locale), href=f"/surveys/{row.name}"),
+             html.Div(names.sector(row.sector, locale), className="dim")]  # fmt: skip
+    cells = (
+        title, _kind(names, row.kind, locale), t(LEVELS[row.level]), t(CLASSES[row.data_class]),
+        records_told(newest.rows if newest else None, permitted, t),
+        local(newest.received_at, zone) if newest else t("never"),
+        state_word(newest.state, t) if newest else t("nothing delivered"),
+    )  # fmt: skip
+    return html.Tr([
+        html.Td(html.Div(cell), className="number" if word == head[4] else "", **{"data-head": word})
+        for word, cell in zip(head, cells, strict=True)
+    ])  # fmt: skip
 
 
 def _kind(names: Names, key: str, locale: str) -> list[Any]:

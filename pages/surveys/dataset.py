@@ -10,12 +10,17 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from access.people import current
+from access.sharing.permits import permit
+from data.errors import LayerError
+from data.permit import Permit
 from data.store.catalogue import list_deliveries, read_dataset, read_trace
 from data.surveys import survey_names
 from data.text import Translate
 from pages._context import Context
 from pages._times import local
-from pages.surveys.words import CLASSES, LEVELS, MODES, STATES, state_word, title_of
+from pages.surveys.sentences import sentence
+from pages.surveys.words import CLASSES, LEVELS, MODES, STATES, hidden, records_told, state_word, title_of
 
 SHOWN = 50  # deliveries on the page, the newest first
 REASONS = 20
@@ -26,8 +31,11 @@ def layout(context: Context, t: Translate, locale: str, name: str, parts: Sequen
     """The page of a dataset; LayerError where there is none of this name."""
     with context.store.read() as connection:
         row = read_dataset(connection, name)
+        permitted = permit(connection, current().actor(), name, context.clock())
         deliveries = list_deliveries(connection, name)
         traces = {one.id: read_trace(connection, one.id) for one in deliveries[:SHOWN]}
+    if hidden(permitted):
+        raise LayerError(f"there is no dataset {name}")
     links = [dcc.Link(t(part.TITLE), href=f"/surveys/{name}/{part.WORD}", className="act") for part in parts]
     more = len(deliveries) - SHOWN
     return html.Div(
@@ -38,11 +46,12 @@ def layout(context: Context, t: Translate, locale: str, name: str, parts: Sequen
             _facts(context, row, t, locale),
             html.Div(links, className="acts") if links else None,
             html.H2(t("Deliveries of the dataset")),
-            *[_delivery(context, one, traces[one.id], t) for one in deliveries[:SHOWN]],
+            *([] if permitted.records else [html.P(t(permitted.why), className="dim")]),
+            *[_delivery(context, one, traces[one.id], permitted, t) for one in deliveries[:SHOWN]],
             *([] if deliveries else [html.P(t("nothing delivered"), className="empty")]),
             *([html.P(t("and {n} earlier ones").format(n=more), className="dim")] if more > 0 else []),
             html.H2(t("Schema")),
-            _schema(row.record_schema, t),
+            _schema(row.record_schema if permitted.counts else {}, t),
         ],
     )
 
@@ -65,11 +74,11 @@ def _facts(context: Context, row: Any, t: Translate, locale: str) -> Component:
     )
 
 
-def _delivery(context: Context, one: Any, trace: Sequence[Any], t: Translate) -> Component:
+def _delivery(context: Context, one: Any, trace: Sequence[Any], permitted: Permit, t: Translate) -> Component:
     zone = context.settings.zone
     said = [
-        t("{n} records").format(n=f"{one.rows:,}"),
-        t("{n} refused").format(n=f"{one.refused:,}"),
+        t("{n} records").format(n=records_told(one.rows, permitted, t)),
+        *([t("{n} refused").format(n=f"{one.refused:,}")] if permitted.records else []),
         t(MODES[one.mode]),
         *([one.unit] if one.unit else []),
     ]
@@ -77,10 +86,7 @@ def _delivery(context: Context, one: Any, trace: Sequence[Any], t: Translate) ->
         [
             html.H3([t("Version {n}").format(n=one.version), " · ", state_word(one.state, t)]),
             html.P([local(one.received_at, zone), " · ", one.received_by, " · ", " · ".join(said)]),
-            _sources(one.sources, t),
-            *([html.Details([html.Summary(t("Notes")), html.Ul([html.Li(note) for note in one.notes])], open=True)]
-              if one.notes else []),
-            *_refused(context.settings.home / one.folder / "refused.parquet", one.refused, t),
+            *(_within(context, one, t) if permitted.records else []),
             html.Details(
                 [
                     html.Summary(t("What happened to it")),
@@ -94,12 +100,22 @@ def _delivery(context: Context, one: Any, trace: Sequence[Any], t: Translate) ->
     )  # fmt: skip
 
 
+def _within(context: Context, one: Any, t: Translate) -> list[Component]:
+    """What could give records away: names of files, notes with values, reasons with what stood there."""
+    notes = html.Ul([html.Li(sentence(note, t)) for note in one.notes])
+    return [
+        _sources(one.sources, t),
+        *([html.Details([html.Summary(t("Notes")), notes], open=True)] if one.notes else []),
+        *_refused(context.settings.home / one.folder / "refused.parquet", one.refused, t),
+    ]
+
+
 def _sources(sources: Sequence[Mapping[str, Any]], t: Translate) -> Component:
     lines = [
         html.Li([str(one.get("name", "?")), html.Span(f" · {int(one.get('bytes', 0)):,} B", className="dim")])
         for one in sources
     ]
-    return html.Details([html.Summary(t("{n} files").format(n=len(lines))), html.Ul(lines)])
+    return html.Details([html.Summary(t("Files: {n}").format(n=len(lines))), html.Ul(lines)])
 
 
 def _refused(path: Path, count: int, t: Translate) -> list[Component]:
@@ -110,7 +126,7 @@ def _refused(path: Path, count: int, t: Translate) -> list[Component]:
         counted = reasons(path)
     except (OSError, ValueError) as error:
         return [html.P(["⚠ ", t("The list of refused records cannot be read: {why}").format(why=error)])]
-    lines = [html.Li(f"{number:,} · {reason}") for reason, number in counted.most_common(REASONS)]
+    lines = [html.Li(f"{number:,} · {sentence(reason, t)}") for reason, number in counted.most_common(REASONS)]
     left = len(counted) - len(lines)
     more = [html.Li(t("and {n} more reasons").format(n=left))] if left > 0 else []
     return [html.Details([html.Summary(t("Why records were refused")), html.Ul([*lines, *more])], open=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from data.permit import Permit
 from data.text import Translate
 
 LEVELS = {"national": "National", "provincial": "Provincial", "municipal": "Municipal", "county": "County"}
@@ -29,6 +30,20 @@ MODES = {"replace": "in place of the earlier", "append": "beside the earlier", "
 def state_word(state: str, t: Translate) -> str:
     """A state with its sign, so that it reads without colour."""
     return f"{SIGNS.get(state, '?')} {t(STATES.get(state, state))}"
+
+
+def hidden(permit: Permit) -> bool:
+    """Whether not even the name is told: of a secret dataset, to those who may see nothing of it."""
+    return permit.data_class == "secret" and not permit.counts
+
+
+def records_told(count: int | None, permit: Permit, t: Translate) -> str:
+    """How many records there are, as exactly as may be told; a dash for those who may not count all of them."""
+    if count is None or not permit.counts or permit.limits or permit.facets:
+        return "–"
+    if 0 < count < permit.least:
+        return t("fewer than {n}").format(n=permit.least)
+    return f"{count // permit.least * permit.least:,}" + ("+" if permit.least > 1 and count else "")
 
 
 def title_of(row: Any, locale: str) -> str:

@@ -21,6 +21,7 @@ from pages._sharing_words import ALLOWS, READS, REASONS
 from pages._sharing_words import STATES as GRANT_STATES
 from pages._shell import LIGHT_WORDS
 from pages.application import PAGES
+from pages.surveys.sentences import FORMS
 from pages.surveys.words import CLASSES, LEVELS, MODES, STATES
 from tests.conftest import ROOT
 
@@ -47,6 +48,7 @@ def messages() -> set[str]:
         *(word for table in (ALLOWS, READS, GRANT_STATES) for word in table.values()),
         *REASONS,
         *SENTENCES,
+        *(message for _, message in FORMS),
         *(part.TITLE for part in (*surveys.OF_DATASET, *surveys.OF_ALL)),
     ]
     return found | set(tables) | {page.TITLE for page in PAGES}
