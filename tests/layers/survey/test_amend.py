@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -21,6 +25,7 @@ from layers.survey.polygon import tally_polygon
 from layers.survey.rows import every_row, find_rows
 from layers.survey.store import Store
 from layers.survey.tiles import points
+from tests.conftest import ROOT
 from tests.layers.survey.records import SCHEMA, make, write
 
 TILES = ((0, 0, 0), (4, 13, 6), (7, 105, 48), (9, 421, 194), (12, 3372, 1552))
@@ -145,6 +150,76 @@ def test_a_deletion_of_what_is_not_there_is_told(tmp_path: Path, threads: Execut
     entry = build([write(gone, tmp_path / "2.parquet")], store, SCHEMA, mode="amend", executor=threads)
     assert entry["amended"] == {"replaced": 0, "new": 0, "deleted": 4, "deleted_but_not_there": 2}
     assert entry["rows"] == 0 and Store(store).rows == 493
+
+
+KILLED = """
+import os, signal, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from layers.survey import build
+from tests.layers.survey.records import SCHEMA
+
+folder, place, calls = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+real = getattr(build, place)
+
+def killed(*arguments, **options):
+    global calls
+    calls -= 1
+    if not calls:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments, **options)
+
+setattr(build, place, killed)
+with ThreadPoolExecutor(2) as executor:
+    if sys.argv[4] == "compact":
+        build.compact(folder / "store", executor=executor)
+    else:
+        build.build([folder / "2.parquet"], folder / "store", SCHEMA, mode="amend", executor=executor, limit=300)
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "calls", "change"),
+    [
+        ("amendment", 1, "amend"), ("join_pieces", 1, "amend"), ("_write_index", 1, "amend"), ("_sync", 1, "amend"),
+        ("make_plan", 2, "amend"), ("join_pieces", 2, "amend"), ("_sync", 2, "amend"), ("write_manifest", 1, "amend"),
+        ("_sync", 1, "compact"), ("write_manifest", 1, "compact"),
+    ],
+)  # fmt: skip
+def test_killed_in_any_phase_nothing_is_amended(
+    tmp_path: Path, threads: Executor, place: str, calls: int, change: str
+) -> None:
+    first, store = named(make(1_000)), tmp_path / "store"
+    build([write(first, tmp_path / "1.parquet")], store, SCHEMA, executor=threads, limit=300)
+    gone = write(flagged(moved(first, range(100, 300), 2), [True] * 200), tmp_path / "2.parquet")
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path), place, str(calls), change], cwd=ROOT, timeout=120, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.returncode == -signal.SIGKILL
+    assert Store(store).rows == Store(store).tally().total == 997
+    build([gone], store, SCHEMA, mode="amend", executor=threads, limit=300)
+    assert Store(store).rows == Store(store).tally().total == 797
+    assert not list(store.glob(".building*")) and len(list((store / "segments").iterdir())) == 3
+
+
+@pytest.mark.parametrize("place", ["amend.read_group", "build.make_plan", "finish._write_points", "build._sync"])
+def test_a_full_disk_amends_nothing(
+    tmp_path: Path, threads: Executor, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    first, store = named(make(1_000)), tmp_path / "store"
+    build([write(first, tmp_path / "1.parquet")], store, SCHEMA, executor=threads)
+    later = write(moved(first, range(100, 300), 2), tmp_path / "2.parquet")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"layers.survey.{place}", full)
+        with pytest.raises(OSError, match="No space left"):
+            build([later], store, SCHEMA, mode="amend", executor=threads)
+    assert Store(store).tally().total == 997 and not Store(store).withdrawn
+    assert build([later], store, SCHEMA, mode="amend", executor=threads)["amended"]["replaced"] == 200
 
 
 def test_faults_of_an_amendment_leave_the_store(tmp_path: Path, threads: Executor) -> None:
