@@ -30,7 +30,9 @@ STEPS: Mapping[State, frozenset[State]] = {
 }
 TOPIC = "surveys"
 # Words of addresses below /surveys that are about no dataset: no dataset may be called so.
-RESERVED = frozenset({"submissions", "exchange", "inspection", "sharing", "requests", "grants", "place", "catalogue"})
+RESERVED = frozenset(
+    {"submissions", "exchange", "inspection", "sharing", "requests", "grants", "place", "programs", "catalogue"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)

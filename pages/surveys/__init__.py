@@ -17,7 +17,7 @@ from data.text import Translate
 from pages import inspection
 from pages._context import Context
 from pages._facts import FactReader
-from pages.surveys import catalogue, dataset, submissions
+from pages.surveys import catalogue, dataset, programs, sharing, submissions
 
 PATH, TITLE, ACTION = "/surveys", "Surveys", "plan.view"
 BELOW = True  # addresses below this one are of this page too
@@ -35,8 +35,8 @@ class Part(Protocol):
     def register(self, dash_app: Dash, context: Context, facts: FactReader) -> None: ...
 
 
-OF_DATASET: tuple[Part, ...] = (inspection,)
-OF_ALL: tuple[Part, ...] = (submissions,)
+OF_DATASET: tuple[Part, ...] = (inspection, sharing)
+OF_ALL: tuple[Part, ...] = (submissions, programs)
 
 
 def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Any:
