@@ -28,6 +28,7 @@ class Drill(Started):
     def __init__(
         self, folder: Path, people: Mapping[str, Sequence[str]] | None = None,
         begin: str = "2021-07-20T09:30:00+08:00",  # one level is in force, others follow within the hour
+        speed: int = 60,
     ) -> None:  # fmt: skip
         self.live, self.home, self.port = folder / "live", folder / "drill", free_port()
         self.live.mkdir()
@@ -35,7 +36,7 @@ class Drill(Started):
         for email, roles in (people or {EMAIL: ("viewer", "duty", "admin")}).items():
             self.command("user", "add", email, *roles, "--password-stdin", stdin=PASSWORD + "\n")
         words = ("drill", "zhengzhou_2021", "--home", str(self.home), "--port", str(self.port))
-        self.start(folder / "log.txt", *words, "--begin", begin, "--speed", "60")
+        self.start(folder / "log.txt", *words, "--begin", begin, "--speed", str(speed))
 
 
 @pytest.fixture(scope="module")

@@ -25,13 +25,13 @@ pytestmark = pytest.mark.browser
 RAIN = "cma.rainstorm.observed"
 PLANNER, SECOND, READER = "planner@example.org", "second@example.org", "reader@example.org"
 PEOPLE = {PLANNER: ("planner",), SECOND: ("approver",), READER: ("viewer", "duty", "admin")}
-BEGIN = "2021-07-20T05:00:00+08:00"  # ten hours before the levels of the office's own rule turn red
-FIRES_S = 300.0
+BEGIN = "2021-07-20T12:00:00+08:00"  # three hours before the levels of the office's own rule turn red
+FIRES_S = 900.0  # on a machine that does much else
 
 
 @pytest.fixture(scope="module")
 def drill(index: RegionIndex, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
-    made = Drill(tmp_path_factory.mktemp("walk"), PEOPLE, BEGIN)
+    made = Drill(tmp_path_factory.mktemp("walk"), PEOPLE, BEGIN, speed=1)
     yield made
     made.stop()
 
