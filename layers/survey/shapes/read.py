@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from layers.survey.shapes.write import NODE, WHOLE, ZOOMS, level_starts, path_of
+from layers.survey.shapes.write import NODE, WHOLE, ZOOMS, is_tiny, level_starts, path_of
 
 Array = NDArray[Any]
 
@@ -39,11 +39,21 @@ class Shapes:
         return found
 
     def forms(self, places: Array, zoom: int) -> Array:
-        """Shapes on the plane, as they are drawn at a zoom; `WHOLE` as they were delivered."""
+        """Shapes on the plane as they are drawn at a zoom, those tiny there as points; `WHOLE` as they are."""
         fit = next((one for one in ZOOMS if one >= zoom), WHOLE)
-        starts, written = self._forms[fit]
-        wkb = [written[starts[place] : starts[place + 1]].tobytes() for place in places.tolist()]
-        found: Array = shapely.from_wkb(np.array(wkb, dtype=object)) if wkb else np.empty(0, object)
+        found = self._read(places, fit)
+        same = np.flatnonzero(shapely.is_missing(found))
+        if len(same):
+            boxes = np.asarray(self._tree[places[same]])
+            tiny = is_tiny(boxes, fit)
+            found[same[tiny]] = shapely.points((boxes[tiny, :2] + boxes[tiny, 2:]) / 2)
+            found[same[~tiny]] = self._read(places[same[~tiny]], WHOLE)
+        return found
+
+    def _read(self, places: Array, zoom: int) -> Array:
+        starts, written = self._forms[zoom]
+        wkb = [written[starts[place] : starts[place + 1]].tobytes() or None for place in places.tolist()]
+        found: Array = shapely.from_wkb(np.array(wkb, dtype=object))
         return found
 
     def in_box(self, west: float, north: float, east: float, south: float) -> Array:

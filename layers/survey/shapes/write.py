@@ -22,6 +22,7 @@ NODE = 16  # boxes in one of the next level
 ZOOMS = (4, 8, 12)  # to which the simpler forms are drawn
 WHOLE = 32  # stands for the forms as delivered
 FINENESS = 2048  # a simpler form is true to this part of a tile
+FEW = 6  # corners
 CHUNK = 50_000  # shapes in memory at a time
 Array = NDArray[Any]
 
@@ -37,15 +38,29 @@ def write_shapes(folder: Path, bucket: int, wkb: pa.Array, row: Array) -> None:
         shapes = mended(shapely.transform(shapely.force_2d(found), on_plane))
         boxes.append(shapely.bounds(shapes))
         for zoom, parts in sizes.items():
-            simple = shapes if zoom == WHOLE else shapely.simplify(shapes, SIDE / 2**zoom / FINENESS)
-            written = shapely.to_wkb(simple)
+            written = shapely.to_wkb(shapes) if zoom == WHOLE else _simpler(shapes, zoom)
             parts.append(np.fromiter((len(one) for one in written), np.int64, len(written)))
             with path_of(folder, bucket, f"{zoom}.wkb").open("ab") as file:
                 file.write(b"".join(written))
     np.save(path_of(folder, bucket, "tree.npy"), pack(np.concatenate(boxes)))
     np.save(path_of(folder, bucket, "row.npy"), row)
     for zoom, parts in sizes.items():
-        np.save(path_of(folder, bucket, f"{zoom}.npy"), np.cumsum(np.concatenate(parts)))
+        np.save(path_of(folder, bucket, f"{zoom}.npy"), np.cumsum(np.concatenate(parts)).astype(np.uint32))
+
+
+def _simpler(shapes: Array, zoom: int) -> Array:
+    """Forms true to a scale; empty where it is tiny there, or has few corners and stays as it is."""
+    written: Array = np.full(len(shapes), b"", object)
+    many = ~is_tiny(shapely.bounds(shapes), zoom) & (shapely.get_num_coordinates(shapes) > FEW)
+    simple = shapely.simplify(shapes[many], SIDE / 2**zoom / FINENESS)
+    written[many] = shapely.to_wkb(simple)
+    return written
+
+
+def is_tiny(boxes: Array, zoom: int) -> Array:
+    """Which are smaller than the fineness of a scale."""
+    extent: Array = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    return extent < SIDE / 2**zoom / FINENESS
 
 
 def path_of(folder: Path, bucket: int, name: str) -> Path:
