@@ -59,8 +59,9 @@ def _simpler(shapes: Array, zoom: int) -> Array:
 
 def is_tiny(boxes: Array, zoom: int) -> Array:
     """Which are smaller than the fineness of a scale."""
-    extent: Array = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    return extent < SIDE / 2**zoom / FINENESS
+    extent = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    found: Array = extent < SIDE / 2**zoom / FINENESS
+    return found
 
 
 def path_of(folder: Path, bucket: int, name: str) -> Path:
