@@ -60,6 +60,7 @@ def register(
         records,
         scripts,
         search,
+        stac,
         tiles,
         wind,
     )  # fmt: skip
@@ -73,7 +74,7 @@ def register(
     )
     for module in (
         ack, cap_in, live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health,
-        scripts, exercise, records, evidence, inspection, exchange, frame, ogc,
+        scripts, exercise, records, evidence, inspection, exchange, frame, ogc, stac,
     ):  # fmt: skip
         server.register_blueprint(module.blueprint)
     for prefix in ("api", "t", "ogc", "stac"):

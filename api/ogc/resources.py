@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from access.people import current
 from api.context import api
 from api.ogc.listed import LISTED
+from api.ogc.names import WORLD, field_id
 from api.records import sights
 from data.store.catalogue import list_datasets
 from data.store.field_series import list_series
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-WORLD = [-180.0, -90.0, 180.0, 90.0]
 TILES = {"mvt": "application/vnd.mapbox-vector-tile", "png": "image/png"}
 NETCDF = {"name": "netcdf", "mimetype": "application/x-netcdf"}
 MOST_ITEMS = 1_000
@@ -94,11 +93,6 @@ def _fields() -> dict[str, Any]:
             words, f"{one.key.quantity} [{one.unit}]", box, coverage, edr, time=extent
         )
     return found
-
-
-def field_id(series: str) -> str:
-    """The identifier of the collection of a series: its key without what addresses cannot hold."""
-    return "field-" + re.sub(r"[^\w.-]+", "-", series)
 
 
 def _collection(

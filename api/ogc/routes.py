@@ -180,6 +180,7 @@ def _answer(
 
     from api.ogc.resources import configuration
 
+    core.setup_logger = lambda _: None  # it would set up logging anew for the whole process
     try:
         config = configuration(f"{request.host_url.rstrip('/')}/ogc")
         unknown = set(request.args) - allowed - (_queryable(config, words[0]) if by_value else set())

@@ -36,7 +36,10 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
             html.H1(t("Programs")),
             html.P(t("QGIS and other programs read what this account may see, with a token in the header"
                      " `Authorization: Bearer …`."), className="dim"),
-            html.Ul([html.Li([name, ": ", html.Code(address)]) for name, address in addresses]),
+            html.Table(
+                html.Tbody([html.Tr([html.Th(name, scope="row"), html.Td(html.Code(address))])
+                            for name, address in addresses]), className="facts",
+            ),
             html.Div(
                 [
                     dmc.TextInput(id="programs-name", label=t("Name of the program"), w=240),

@@ -147,16 +147,18 @@ def _own(context: Context, name: str, t: Translate) -> list[Component]:
 
 def _copy(held: Permit, name: str, t: Translate) -> Component:
     """Files of everything that this account may see; each is numbered and marked."""
+    wide = {"width": "min(380px, 100%)"}
     limit = {"minLength": 10, "maxLength": 500, "required": True}
     return html.Form(
         [
-            html.Label([t("Purpose of the copy"), dcc.Input(name="purpose", type="text", **limit)]),
+            html.Label([t("Purpose of the copy"), dcc.Input(name="purpose", type="text", style=wide, **limit)]),
             *[html.Button(words, formAction=f"/api/records/{name}/export.{form}", className="act", type="submit")
               for form, words in FORMS.items()],
             html.P(t("A copy carries your name, and a mark by which it is known again. It moves records by up to"
                      " {n} m.").format(n=f"{held.accuracy_m:g}"), className="dim"),
         ],
         method="GET", action=f"/api/records/{name}/export.csv", className="choices",
+        style={"alignItems": "end"},
     )  # fmt: skip
 
 
@@ -195,9 +197,9 @@ def _lists(context: Context, name: str, t: Translate) -> list[Component]:
         [str(one.id), one.reader, local(one.at, zone), one.form, f"{one.rows:,}" if one.rows is not None else "–",
          one.purpose] for one in copies
     ]  # fmt: skip
-    asked_head = (t("Number"), t("Who"), t("To see"), t("What for"), t("Until"), t("State"), t("Decision"))
+    asked_head = (t("No."), t("Who"), t("To see"), t("What for"), t("Until"), t("State"), t("Decision"))
     read_head = (t("Hour"), t("Who"), t("What"), t("How often"))
-    copy_head = (t("Number"), t("Who"), t("When"), t("File form"), t("Records"), t("What for"))
+    copy_head = (t("No."), t("Who"), t("When"), t("File form"), t("Records"), t("What for"))
     return [
         html.H2(t("Requests and grants")), _table(asked_head, requests, t("Nobody has asked for this dataset."), t),
         html.H2(t("Readings")),

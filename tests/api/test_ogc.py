@@ -20,7 +20,7 @@ import xarray
 from flask import Flask, g
 
 from access.people import Person
-from api.ogc.resources import field_id
+from api.ogc.names import field_id
 from data.store.catalogue import Dataset, put_dataset
 from data.store.engine import Store
 from data.store.field_series import list_series
