@@ -97,10 +97,13 @@ def build(
 
 
 def compact(
-    store: Path, *, workers: int = 2, executor: Executor | None = None, limit: int | None = None,
-    bucket_rows: int | None = None, report: Report = lambda phase, done, total: None,
+    store: Path, *, schema: Schema | None = None, workers: int = 2, executor: Executor | None = None,
+    limit: int | None = None, bucket_rows: int | None = None,
+    report: Report = lambda phase, done, total: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Make one segment of all that a store serves, from the files that were delivered.
+
+    `schema` is another one of the same records, as when a facet has more values than before.
 
     Raises
     ------
@@ -111,7 +114,7 @@ def compact(
         before = read_manifest(store)
         if before is None:
             raise LayerError(f"{store}: no store of survey records")
-        schema = Schema.from_json(before["schema"])
+        schema = schema or Schema.from_json(before["schema"])
         make = _Make(store, schema, at_work, workers, limit, bucket_rows, report)
         entry = make.segments([together(store, schema, before["segments"])], before["next"])[0]
         write_manifest(store, schema, [entry], following=before["next"] + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from data.errors import LayerError
 from data.store import catalogue
 from data.store.engine import Store
-from layers.survey.build import build, read_manifest
+from layers.survey.build import build, compact, read_manifest
 from layers.survey.schema import Schema
 from layers.survey.shelf import FOLDER
 
@@ -20,7 +21,7 @@ Report = Callable[[str, int, int], None]
 
 def serve_delivery(
     store: Store, home: Path, number: int, *, at: datetime, by: str, workers: int = 2,
-    report: Report = lambda phase, done, total: None,
+    executor: Executor | None = None, report: Report = lambda phase, done, total: None,
 ) -> Mapping[str, Any]:  # fmt: skip
     """Build the store of a delivery's dataset with it, and say in the catalogue that it is served.
 
@@ -47,7 +48,9 @@ def serve_delivery(
     if entry is None:
         schema = Schema.from_json(json.loads((folder / "delivery.json").read_text(encoding="utf-8"))["record_schema"])
         parts = sorted(folder.glob("part-*.parquet"))
-        entry = build(parts, target, schema, mode=delivery.mode, delivery=number, workers=workers, report=report)
+        working: dict[str, Any] = {"workers": workers, "executor": executor, "report": report}
+        _widen(target, schema, delivery.mode, working)
+        entry = build(parts, target, schema, mode=delivery.mode, delivery=number, **working)
     with store.write() as connection:
         if delivery.mode == "replace":
             for other in catalogue.list_deliveries(connection, dataset.name):
@@ -66,6 +69,14 @@ def _check(delivery: Any, dataset: Any) -> None:
         )
     if delivery.state not in ("loaded", "passed", "replaced"):
         raise LayerError(f"{dataset.name} {delivery.version} is {delivery.state} and cannot be served")
+
+
+def _widen(target: Path, schema: Schema, mode: str, working: Mapping[str, Any]) -> None:
+    """Give a store that is added to the schema of what comes, where that has more values or regions than before."""
+    manifest = read_manifest(target)
+    if mode == "replace" or manifest is None or Schema.from_json(manifest["schema"]) == schema:
+        return
+    compact(target, schema=schema, **working)
 
 
 def _segment(target: Path, number: int) -> Mapping[str, Any] | None:

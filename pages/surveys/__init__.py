@@ -41,7 +41,8 @@ OF_ALL: tuple[Part, ...] = (submissions, programs)
 
 def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Any:
     """The page that the rest of the address names; what was surveyed has names in its own language."""
-    return [html.Link(rel="stylesheet", href=FONTS_ZH), _part(context, t, locale, asked)]
+    fonts = [] if locale == "zh" else [html.Link(rel="stylesheet", href=FONTS_ZH)]
+    return [*fonts, _part(context, t, locale, asked)]
 
 
 def _part(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Any:

@@ -104,7 +104,7 @@ def _table(head: Sequence[str], body: Sequence[Sequence[Any]]) -> Component:
         for line in body
     ]
     headings = html.Thead(html.Tr([html.Th(word, scope="col") for word in head]))
-    return html.Div(html.Table([headings, html.Tbody(rows)], className="stacked"), className="wide")
+    return html.Div(html.Table([headings, html.Tbody(rows)], className="cards"), className="wide")
 
 
 def _link(one: Submission) -> Component:
