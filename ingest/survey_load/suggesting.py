@@ -36,7 +36,8 @@ SAMPLE_ROWS = 20_000
 ID = re.compile(r"^(id|.*_id|fid|objectid|uuid|guid|gml_?id|bh|bsm|.*编号|.*标识码)$", re.IGNORECASE)
 REGION = re.compile(r"^(adcode|xzq(h)?dm|xzqh|county(_?code)?|admin_?code|district_?code|fips|.*区划代码|.*县代码)$",
                     re.IGNORECASE)  # fmt: skip
-CODES = re.compile(r"代码|编号|编码|电话|_?code$|phone|postcode|zip$", re.IGNORECASE)
+CODES = re.compile(r"代码|编号|编码|电话|_?code$|_id$|phone|zip$", re.IGNORECASE)
+GRADES = re.compile(r"等级|级别|类型|类别|年份|年度|grade|class|level|kind|type|year", re.IGNORECASE)
 NEARLY = 0.9  # of the values given
 UNIT = re.compile(r"[（(\[]([^（(\[）)\]]+)[）)\]]\s*$|_(m|km|mm|cm|m2|km2|m3|t|kg|kw|mw)$", re.IGNORECASE)
 CHINESE_UNITS = {
@@ -210,9 +211,11 @@ def _region(table: pa.Table, used: set[str]) -> OneColumn | None:
 def _is_number(table: pa.Table, name: str) -> bool:
     """Whether a column is numbers, or texts nearly all of which are."""
     column = _array(table, name)
+    if CODES.search(name) or (GRADES.search(name) and not pa.types.is_floating(column.type)):
+        return False
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         return True
-    if not pa.types.is_string(column.type) or CODES.search(name):
+    if not pa.types.is_string(column.type):
         return False
     values, absent = floats(column)
     given = int((~absent).sum())
