@@ -36,13 +36,17 @@ WRITTEN = "%Y-%m-%d %H:%M"
 
 def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Component:
     """The page; the answer follows the address."""
-    start, end = _span(asked, context.clock())
     zone = context.settings.zone
+    said, name = answered(context, t, locale, asked)
+    try:
+        start, end = _span(asked, context.clock())
+    except ValueError:
+        start, end = _span({}, context.clock())
     return html.Div(
         className="surveys place",
         children=[
             html.H1(t("What do we know about this place?")),
-            html.P(id="place-name", className="dim"),
+            html.P(name, id="place-name", className="dim"),
             html.Div(
                 [
                     _time("place-from", t("From"), start, zone),
@@ -57,7 +61,7 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
                 ],
                 className="choices",
             ),
-            dcc.Loading(html.Div(id="place-answer", role="status"), delay_show=300, type="dot"),
+            dcc.Loading(html.Div(said, id="place-answer", role="status"), delay_show=300, type="dot"),
         ],
     )  # fmt: skip
 
@@ -67,7 +71,7 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
 
     @dash_app.callback(
         Output("place-answer", "children"), Output("place-name", "children"),
-        Input("address", "search"), State("address", "pathname"),
+        Input("address", "search"), State("address", "pathname"), prevent_initial_call=True,
     )  # fmt: skip
     @needs(ACTION)
     def show(search: str, pathname: str) -> Any:

@@ -23,11 +23,12 @@ KILOMETRES = 111.195  # of one degree on the sphere
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """A shape with its key; `rid` is the region where the place is one."""
+    """A shape with its key; `rid` is the region and `key` the cell where the place is one."""
 
     shape: BaseGeometry
     name: str
     rid: int | None = None
+    key: str = ""
 
     @cached_property
     def bounds(self) -> Box:
@@ -37,7 +38,7 @@ class Place:
     @cached_property
     def cell(self) -> str:
         """The finest cell that holds all of it."""
-        return common_cell(self.bounds)
+        return self.key or common_cell(self.bounds)
 
     @cached_property
     def middle(self) -> tuple[float, float]:
@@ -67,7 +68,7 @@ class Place:
 
 def cell_place(cell: str) -> Place:
     """A cell by its digits."""
-    return Place(shapely.box(*box_of(cell)), cell)
+    return Place(shapely.box(*box_of(cell)), cell, key=cell)
 
 
 def box_place(box: Box) -> Place:
