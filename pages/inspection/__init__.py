@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
 
 from access.guard import needs
-from access.people import current
 from api.inspection import Inspected
 from data.errors import LayerError, TocsinError
-from data.store.catalogue import list_deliveries, read_dataset
+from data.store.catalogue import list_deliveries, read_dataset, read_delivery
 from data.text import Translate, translator
 from pages._context import Context
 from pages._facts import FactReader
@@ -34,10 +34,7 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
             row, deliveries = read_dataset(connection, name), list_deliveries(connection, name)[:SHOWN]
     except LayerError:
         return html.Div([html.H1(t("No such page")), dcc.Link(t("Surveys"), href="/surveys")], className="prose")
-    choices = [
-        {"value": str(one.id), "label": f"{t('Version {n}').format(n=one.version)} · {state_word(one.state, t)}"}
-        for one in deliveries
-    ]
+    choices = _choices(deliveries, t)
     wanted = asked.get("delivery", "")
     chosen = wanted if wanted in {one["value"] for one in choices} else (choices[0]["value"] if choices else None)
     return html.Div(
@@ -45,13 +42,21 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
         children=[
             html.P(dcc.Link(["← ", title_of(row, locale)], href=f"/surveys/{name}")),
             html.H1([t("Inspection"), " · ", title_of(row, locale)]),
-            dmc.Select(
-                id="inspection-delivery", label=t("Delivery"), data=choices, value=chosen, allowDeselect=False, w=280,
+            html.Div(
+                dmc.Select(id="inspection-delivery", label=t("Delivery"), data=choices, value=chosen, w=280,
+                           allowDeselect=False)
             ),
             html.P(id="inspection-said", role="status"),
             html.Div(body(context, chosen, t, locale), id="inspection-body"),
         ],
     )  # fmt: skip
+
+
+def _choices(deliveries: Sequence[Any], t: Translate) -> list[dict[str, str]]:
+    return [
+        {"value": str(one.id), "label": f"{t('Version {n}').format(n=one.version)} · {state_word(one.state, t)}"}
+        for one in deliveries
+    ]
 
 
 def body(context: Context, chosen: Any, t: Translate, locale: str) -> list[Component]:
@@ -75,13 +80,19 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
     rules.register(dash_app, context)
 
     @dash_app.callback(
-        Output("inspection-body", "children"), Input("inspection-delivery", "value"),
-        Input("inspection-said", "children"), prevent_initial_call=True,
+        Output("inspection-body", "children"), Output("inspection-delivery", "data"),
+        Input("inspection-delivery", "value"), Input("inspection-said", "children"), prevent_initial_call=True,
     )  # fmt: skip
     @needs(ACTION)
     def show(chosen: Any, _said: Any) -> Any:
         locale = locale_of(context)
-        return body(context, chosen, translator(locale), locale)
+        t = translator(locale)
+        try:
+            with context.store.read() as connection:
+                found = list_deliveries(connection, read_delivery(connection, int(chosen)).dataset)[:SHOWN]
+        except (LayerError, TypeError, ValueError):
+            raise PreventUpdate from None
+        return body(context, chosen, t, locale), _choices(found, t)
 
     @dash_app.callback(
         Output("inspection-said", "children"), Input("inspection-run", "n_clicks"),
@@ -119,8 +130,3 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
             return service.decide(context, int(chosen), "passed" if passed else "returned", str(why or ""), t)
         except (TocsinError, TypeError, ValueError) as error:
             return html.Span(t("Not done: {why}").format(why=error), className="bad", role="alert")
-
-
-def may(action: str) -> bool:
-    """Whether the present person may do an action: for what is shown."""
-    return current().may(action)

@@ -23,6 +23,8 @@ from pages._map import map_view
 from pages._times import local
 
 MAP = "inspectionmap"
+# What rules of warning say has no place here.
+PLAIN = {"type": "layers", "visible": dict.fromkeys(("levels", "events", "stations", "warnings", "survey"), False)}
 UNITS = 200  # in the table, the worst first
 BARS = 20
 COLOURS = {"error": "#c81e1e", "warning": "#d9600b", "note": "#808897"}
@@ -170,4 +172,4 @@ def _commands(points: list[list[float]]) -> list[dict[str, Any]]:
     east, north = zip(*points, strict=True)
     box = [min(east) - 0.02, min(north) - 0.02, max(east) + 0.02, max(north) + 0.02]
     geometry = {"type": "MultiPoint", "coordinates": points}
-    return [{"type": "footprint", "geometry": geometry}, {"type": "fly", "bbox": box}]
+    return [PLAIN, {"type": "footprint", "geometry": geometry}, {"type": "fly", "bbox": box}]
