@@ -170,7 +170,8 @@ def _facet(name: str, values: tuple[str, ...], t: Translate) -> Component:
 def _counts(told: Told, store: Sight, inside: bool, t: Translate) -> list[Component]:
     """The number, where it was counted, and a chart for each facet."""
     place = t("inside the drawn area") if inside else t("in all that this account may see")
-    how = t("exact") if told.least == 1 else t("rounded down to multiples of {n}, and fewer are not told").format(n=told.least)
+    rounded = t("rounded down to multiples of {n}, and fewer are not told").format(n=told.least)
+    how = t("exact") if told.least == 1 else rounded
     charts = [_bars(name, counts, told.least, t) for name, counts in told.facets.items()] if told.total != 0 else []
     whole = t("of {n} records").format(n=_number(store.tally().total, store, t))
     head = html.P([html.B(_number(told.total, store, t)), " ", whole, " · ", place, ", ", how])

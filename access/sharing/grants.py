@@ -16,10 +16,13 @@ from access.sharing.terms import LADDER, Allows
 from data.actor import Above, Actor
 from data.errors import NotPermitted
 from data.store.changes import note_change
-from data.store.tables import survey_grant
+from data.store.tables import survey_grant, survey_terms
 
 LONGEST = timedelta(days=366)
 SHORTEST_PURPOSE = 10  # characters
+MOST_LEAST = 1_000
+LEAST_M, MOST_M = 0.03, 500.0  # how far a mark may move a record
+OUT_OF_RANGE = "The smallest number told is 1 to 1,000; a mark moves records by 0.03 to 500 m."
 TOPIC = "surveys"
 NO_PURPOSE = "Say in a sentence what it is needed for."
 TOO_LONG = "A grant lasts from now to a year from now."
@@ -99,6 +102,29 @@ def revoke(connection: Connection, actor: Actor, number: int, now: datetime, abo
     live = (survey_grant.c.id == number, survey_grant.c.revoked_at.is_(None))
     if connection.execute(survey_grant.update().where(*live).values(revoked_at=now, revoked_by=actor.email)).rowcount:
         _note(connection, actor, "survey.revoke", row.dataset, number, now, {"asked_by": row.asked_by})
+
+
+def set_terms(
+    connection: Connection, actor: Actor, dataset: str, *, least: int, accuracy_m: float, now: datetime
+) -> None:
+    """What an office says of one dataset beside its class: the smallest number told, and how far marks may move.
+
+    Raises
+    ------
+    NotPermitted
+        If this person does not decide, or a number is out of its range.
+    """
+    _check_decider(actor, [], lambda _: ())
+    if not 1 <= least <= MOST_LEAST or not LEAST_M <= accuracy_m <= MOST_M:
+        raise NotPermitted(OUT_OF_RANGE)
+    values = {"least": least, "accuracy_m": accuracy_m, "changed_at": now, "changed_by": actor.email}
+    if not connection.execute(
+        survey_terms.update().where(survey_terms.c.dataset == dataset).values(**values)
+    ).rowcount:
+        connection.execute(survey_terms.insert().values(dataset=dataset, **values))
+    detail = {"least": least, "accuracy_m": accuracy_m}
+    audit.append(connection, at=now, actor=actor.email, action="survey.terms", object=dataset, detail=detail)
+    note_change(connection, TOPIC, at=now, kind="survey.terms", subject=dataset, detail={"by": actor.email})
 
 
 def read(connection: Connection, number: int) -> sa.Row[Any]:

@@ -28,10 +28,9 @@ def permit(connection: Connection, actor: Actor, dataset: str, now: datetime) ->
     is granted; a grant in force takes the place of what the class gives unasked.
     """
     row = connection.execute(sa.select(survey_dataset).where(survey_dataset.c.name == dataset)).one_or_none()
-    terms = connection.execute(sa.select(survey_terms).where(survey_terms.c.dataset == dataset)).one_or_none()
-    none = Permit(dataset=dataset, reader=actor.email, data_class=row.data_class if row else UNKNOWN)
-    if terms is not None and terms.accuracy_m is not None:
-        none = replace(none, accuracy_m=terms.accuracy_m)
+    least, accuracy_m = terms_of(connection, dataset)
+    data_class = row.data_class if row else UNKNOWN
+    none = Permit(dataset=dataset, reader=actor.email, data_class=data_class, accuracy_m=accuracy_m)
     if not may(actor.roles, "plan.view"):
         return replace(none, why=NOT_PLAN)
     if none.data_class == PUBLIC:
@@ -39,7 +38,6 @@ def permit(connection: Connection, actor: Actor, dataset: str, now: datetime) ->
     if _outside(actor, row):
         return replace(none, why=OUTSIDE)
     kind = CLASSES[none.data_class]
-    least = kind.least if terms is None or terms.least is None else terms.least
     limits: tuple[frozenset[str], ...] = (frozenset(actor.regions),) if actor.regions else ()
     seen = replace(none, limits=limits, unit=row.unit if row else "", why=kind.why)
     granted = in_force(connection, dataset, actor.email, now)
@@ -48,6 +46,15 @@ def permit(connection: Connection, actor: Actor, dataset: str, now: datetime) ->
     limits += (frozenset(granted.regions),) if granted.regions else ()
     facets = {name: tuple(values) for name, values in granted.facets.items()}
     return _open(replace(seen, limits=limits, facets=facets, grant=granted.id), granted.allows, least)
+
+
+def terms_of(connection: Connection, dataset: str) -> tuple[int, float]:
+    """The smallest number told, and how far a mark may move a record: as the office set them, or as usual."""
+    joined = sa.select(survey_dataset.c.data_class).where(survey_dataset.c.name == dataset)
+    kind = CLASSES[connection.execute(joined).scalar() or UNKNOWN]
+    row = connection.execute(sa.select(survey_terms).where(survey_terms.c.dataset == dataset)).one_or_none()
+    least = kind.least if row is None or row.least is None else row.least
+    return least, Permit.accuracy_m if row is None or row.accuracy_m is None else row.accuracy_m
 
 
 def permits(connection: Connection, actor: Actor, names: list[str], now: datetime) -> Mapping[str, Permit]:

@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 from access.guard import needs
 from access.people import current
 from access.sharing import grants, reads
+from access.sharing.permits import terms_of
 from access.sharing.terms import LADDER
 from api.sights import Sights
 from data.errors import TocsinError
@@ -47,6 +48,7 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
             _form(t),
             html.Div(id="sharing-said", role="status"),
             html.Div(_lists(context, name, t), id="sharing-lists"),
+            *(_terms(context, name, t) if current().may("surveys.decide") else []),
         ],
     )
 
@@ -96,6 +98,27 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
         except TocsinError as error:
             return html.P(t(str(error)), className="bad", role="alert"), no_update
         return html.P(t("Written down.")), f"{pressed['what']} {pressed['number']}"
+
+    @dash_app.callback(
+        Output("sharing-said", "children", allow_duplicate=True),
+        Output("sharing-changed", "data", allow_duplicate=True), Input("sharing-set", "n_clicks"),
+        State("sharing-dataset", "data"), State("sharing-least", "value"), State("sharing-accuracy", "value"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    @needs("surveys.decide")
+    def set_terms(clicks: Any, name: Any, least: Any, accuracy: Any) -> Any:
+        """The terms of this dataset."""
+        if not clicks:
+            return no_update, no_update
+        t, now = translator(locale_of(context)), context.clock()
+        numbers = (least, accuracy) if all(isinstance(one, int | float) for one in (least, accuracy)) else (0, 0)
+        try:
+            with context.store.write() as connection:
+                chosen = {"least": int(numbers[0]), "accuracy_m": float(numbers[1])}
+                grants.set_terms(connection, current().actor(), str(name)[:80], now=now, **chosen)
+        except TocsinError as error:
+            return html.P(t(str(error)), className="bad", role="alert"), no_update
+        return html.P(t("Written down.")), f"terms {now.isoformat()}"
 
     @dash_app.callback(
         Output("sharing-own", "children"), Output("sharing-lists", "children"), Input("sharing-changed", "data"),
@@ -160,6 +183,24 @@ def _copy(held: Permit, name: str, t: Translate) -> Component:
         method="GET", action=f"/api/records/{name}/export.csv", className="choices",
         style={"alignItems": "end"},
     )  # fmt: skip
+
+
+def _terms(context: Context, name: str, t: Translate) -> list[Component]:
+    """What the office sets for this dataset."""
+    with context.store.read() as connection:
+        least, accuracy_m = terms_of(connection, name)
+    return [
+        html.H2(t("Terms of this dataset")),
+        html.Div(
+            [
+                dmc.NumberInput(id="sharing-least", label=t("Smallest number told"), value=least, min=1, w=200),
+                dmc.NumberInput(id="sharing-accuracy", label=t("Marks move records by at most [m]"), w=260,
+                                value=accuracy_m, min=grants.LEAST_M, decimalScale=2),
+                dmc.Button(t("Set"), id="sharing-set", mt=24),
+            ],
+            className="choices",
+        ),
+    ]  # fmt: skip
 
 
 def _form(t: Translate) -> Component:

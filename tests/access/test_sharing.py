@@ -20,7 +20,6 @@ from data.permit import UNKNOWN, Permit
 from data.store.catalogue import Dataset, put_dataset
 from data.store.engine import Store
 from data.store.tables import audit as audit_table
-from data.store.tables import survey_terms
 
 ABOVE = {"110101": ("110101", "11"), "120101": ("120101", "12"), "11": ("11",), "12": ("12",)}
 READER = Actor(1, "reader@eoc.example", "", frozenset({"duty"}))
@@ -142,11 +141,16 @@ def test_of_several_grants_the_one_that_allows_most_holds(store: Store, now: dat
 
 def test_an_office_sets_the_least_number_itself(store: Store, now: datetime) -> None:
     catalogue(store, now)
-    with store.write() as connection:
-        row = {"dataset": "shared", "least": 25, "accuracy_m": 5.0, "changed_at": now, "changed_by": "test"}
-        connection.execute(survey_terms.insert().values(**row))
+    for least in (12, 25):
+        with store.write() as connection:
+            grants.set_terms(connection, CHIEF, "shared", least=least, accuracy_m=5.0, now=now)
     found = seen(store, READER, "shared", now)
     assert found.least == 25 and found.accuracy_m == 5.0
+    for actor, wrong in ((PLANNER, {}), (replace(CHIEF, regions=("11",)), {}), (CHIEF, {"least": 0}),
+                         (CHIEF, {"least": 9_999}), (CHIEF, {"accuracy_m": 0.0}), (CHIEF, {"accuracy_m": 1e9})):  # fmt: skip
+        terms: dict[str, Any] = {"least": 5, "accuracy_m": 2.5} | wrong
+        with store.write() as connection, pytest.raises(NotPermitted):
+            grants.set_terms(connection, actor, "shared", now=now, **terms)
 
 
 @pytest.mark.parametrize(

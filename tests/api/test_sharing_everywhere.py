@@ -26,6 +26,7 @@ from dash import _callback
 from PIL import Image
 
 from access import accounts, session_rows, tokens
+from access.labels import callbacks
 from access.people import EXTENSION
 from access.sharing import grants
 from data.actor import Actor, Reauthentication
@@ -111,6 +112,7 @@ class World:
     """The application, its accounts' browsers and tokens, and the delivered records that stand in each store."""
 
     server: Any
+    dash_app: Any
     browsers: dict[str, Any]
     tokens: dict[str, str]
     table: pa.Table
@@ -124,6 +126,27 @@ class World:
         outputs: Any = [{"id": one, "property": what} for one, what in names]
         body = {"output": output, "outputs": outputs if output.startswith("..") else outputs[0], "inputs": inputs,
                 "state": state, "changedPropIds": []}  # fmt: skip
+        headers = {"X-CSRFToken": "c" * 43, "Accept": "application/json"}
+        return self.browsers[who].post("/_dash-update-component", json=body, headers=headers)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Every registered output."""
+        return list(callbacks(self.dash_app))
+
+    def inputs(self, output: str) -> list[str]:
+        """What a callback is asked with."""
+        return [one["id"] for one in callbacks(self.dash_app)[output]["inputs"]]
+
+    def decide(self, who: str, identity: str, number: int) -> Any:
+        """A button of a request is pressed."""
+        output = next(key for key in self.outputs if "sharing-said" in key and "sharing-do" in self.inputs(key)[0])
+        pressed = [{"id": json.loads(identity), "property": "n_clicks", "value": 1}]
+        names = [part.split(".") for part in output.strip(".").split("...")]
+        body = {
+            "output": output, "outputs": [{"id": one, "property": what} for one, what in names], "inputs": [pressed],
+            "state": [[], []], "changedPropIds": [f"{identity}.n_clicks"],
+        }  # fmt: skip
         headers = {"X-CSRFToken": "c" * 43, "Accept": "application/json"}
         return self.browsers[who].post("/_dash-update-component", json=body, headers=headers)
 
@@ -154,13 +177,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     dash.page_registry.clear()
     _callback.GLOBAL_CALLBACK_MAP.clear()
     _callback.GLOBAL_CALLBACK_LIST.clear()
-    _, server = build_web(settings)
+    dash_app, server = build_web(settings)
     table, now = make(3_000), datetime.now(UTC)
     with ThreadPoolExecutor(2) as executor:
         for name in CLASSES:
             build([write(table, home / "a.parquet")], home / "records" / name, SCHEMA, executor=executor)
     browsers, kept = _people(server, now)
-    yield World(server, browsers, kept, table.slice(3))  # the first three are refused
+    yield World(server, dash_app, browsers, kept, table.slice(3))  # the first three are refused
     dash.page_registry.clear()
     dash.page_registry.update(pages)
     _callback.GLOBAL_CALLBACK_MAP.update(entries)
