@@ -401,6 +401,11 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             return run_survey_load(options, settings)
         case "survey" if options.action in ("inspect", "expect", "sample"):
             return run_inspection(options, settings)
+        case "survey" if options.action == "compare":
+            from layers.survey.command import read_schema
+            from layers.survey.compare_command import main as compare_main
+
+            return compare_main(options, read_schema, lambda: (open_migrated(settings.url), settings.home))
         case "survey":
             from layers.survey.command import main as survey_main
 

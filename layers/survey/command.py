@@ -72,8 +72,6 @@ def main(options: argparse.Namespace, book: Callable[[], Book]) -> int:
             print(json.dumps(written) if options.json else yaml.safe_dump(_plain(written), allow_unicode=True))
         case "build":
             _build(options)
-        case "compare":
-            return compare_command.main(options, read_schema)
         case "stats":
             store = Store(options.store)
             _show(_tally(store, options), options.json)

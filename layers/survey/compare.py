@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from data.errors import LayerError
 from layers.kernels.fingerprint import ALONE, match
-from layers.survey.amend import Part
+from layers.survey.amend import IDENTITY, Part
 from layers.survey.build import make_store, working_on
 from layers.survey.fingerprint import FINGERPRINT, Columns, common_columns, fingerprints
 from layers.survey.schema import Schema
@@ -108,8 +108,8 @@ def compare(
 
 def changed_columns(
     comparison: Comparison, old: Part, new: Part, rows: Sequence[int]
-) -> list[dict[str, tuple[Any, Any]]]:
-    """What changed of some changed records, by number: column -> value before and now."""
+) -> list[tuple[str | None, dict[str, tuple[Any, Any]]]]:
+    """What changed of some changed records, by number: the identity, and column -> value before and now."""
     pairs = comparison.pairs
     places = np.searchsorted(pairs[:, 0], np.asarray(rows, np.uint64))
     if not len(rows):
@@ -118,7 +118,7 @@ def changed_columns(
         raise LayerError("this record has not changed")
     after, before = _delivered(new, pairs[places, 0]), _delivered(old, pairs[places, 1])
     return [
-        {name: (was[name], now[name]) for name in was if name in now and was[name] != now[name]}
+        (now[IDENTITY], {name: (was[name], now[name]) for name in was if name in now and was[name] != now[name]})
         for was, now in zip(before, after, strict=True)
     ]
 

@@ -39,8 +39,8 @@ class Plan:
 
 
 def scan_limit(rows: int) -> int:
-    """How many records a tile may have that is counted when it is asked for: a hundredth, within bounds."""
-    return min(max(rows // 100, 1_000_000), 10_000_000)
+    """How many records a tile may have that is counted when it is asked for: a fiftieth, within bounds."""
+    return min(max(rows // 50, 1_000_000), 10_000_000)
 
 
 def rows_of_a_bucket(rows: int, shape_bytes: float) -> int:

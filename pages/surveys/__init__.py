@@ -17,7 +17,7 @@ from data.text import Translate
 from pages import inspection
 from pages._context import Context
 from pages._facts import FactReader
-from pages.surveys import catalogue, dataset, programs, sharing, submissions
+from pages.surveys import catalogue, changes, dataset, programs, sharing, submissions
 
 PATH, TITLE, ACTION = "/surveys", "Surveys", "plan.view"
 BELOW = True  # addresses below this one are of this page too
@@ -35,7 +35,7 @@ class Part(Protocol):
     def register(self, dash_app: Dash, context: Context, facts: FactReader) -> None: ...
 
 
-OF_DATASET: tuple[Part, ...] = (inspection, sharing)
+OF_DATASET: tuple[Part, ...] = (inspection, sharing, changes)
 OF_ALL: tuple[Part, ...] = (submissions, programs)
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -79,7 +80,9 @@ def test_what_changed_of_a_record(compared: Comparison, tmp_path: Path) -> None:
     old, new = (part_of([tmp_path / f"{number}.parquet"], tmp_path, SCHEMA) for number in (1, 2))
     page = find_rows(compared.stores["changed"], WORLD, limit=200)
     rows = page["source_row"].to_pylist()
-    found = changed_columns(compared, old, new, rows)
+    named_changes = changed_columns(compared, old, new, rows)
+    assert {identity for identity, _ in named_changes} == {f"a{number}" for number in range(300, 500)}
+    found = [changes for _, changes in named_changes]
     assert sorted({tuple(one) for one in found}) == [("lon",), ("name",)]
     assert sum("name" in one for one in found) == 100
     was, now = next(one["name"] for one in found if "name" in one)
@@ -135,9 +138,12 @@ def test_the_command(tmp_path: Path, threads: Executor, capsys: pytest.CaptureFi
     compare_command.add_arguments(commands)
     commands.choices["compare"].add_argument("--json", action="store_true")
 
+    def no_catalogue() -> Any:
+        raise AssertionError("the catalogue was opened")
+
     def run(*arguments: str) -> str:
         given = parser.parse_args(["compare", "--new", str(paths[1]), "--out", str(tmp_path / "c"), *arguments])
-        assert compare_command.main(given, lambda path: SCHEMA) == 0
+        assert compare_command.main(given, lambda path: SCHEMA, no_catalogue) == 0
         return capsys.readouterr().out
 
     said = json.loads(run("--store", str(tmp_path / "store"), "--json"))
@@ -146,7 +152,12 @@ def test_the_command(tmp_path: Path, threads: Executor, capsys: pytest.CaptureFi
     assert run("--old", str(paths[0]), "--schema", "any").startswith(
         "added 250, changed 200, removed 100, same 697\n"
     )
-    for wrong in ((), ("--old", str(paths[0])), ("--old", str(paths[0]), "--store", str(tmp_path / "store"))):
+    for wrong in (
+        (),
+        ("--old", str(paths[0])),
+        ("--old", str(paths[0]), "--store", str(tmp_path / "store")),
+        ("--dataset", "sites"),
+    ):
         with pytest.raises(ConfigError):
             run(*wrong)
 
