@@ -22,11 +22,13 @@ from api.ogc.asked import box_of, on_map
 from api.records import sights
 from data.errors import LayerError
 from layers.survey.marks.book import Book
+from layers.survey.marks.copy import marked_shapes
+from layers.survey.rows import GEOMETRY
 from layers.survey.sight import Sight
 
 CELL_DEG = 0.1  # an identifier says in which cell of this size a record is looked for
 MARGIN_DEG = 1e-6
-OWN = ("lon", "lat", "segment", "source", "source_row", "geometry")  # columns that are no properties
+OWN = ("lon", "lat", "segment", "source", "source_row", GEOMETRY)  # columns that are no properties
 PURPOSE = "reading through the OGC interface"
 MATRIX_SET = TileMatrixSetEnum.WEBMERCATORQUAD.value
 
@@ -59,7 +61,7 @@ class Records(BaseProvider):  # type: ignore[misc]
         total = 0 if nowhere else self.seen.tally(choice, area).total
         features: list[Any] = []
         if resulttype != "hits" and not nowhere:
-            page = self.seen.rows(area, choice, offset=offset, limit=limit)
+            page = self.seen.shaped(area, choice, offset=offset, limit=limit)
             features = features_of(self.seen, page, skip_geometry, select_properties)
             sights().note(self.seen, "rows", by="OGC", bbox=list(bbox), first=offset, rows=len(features))
         return {"type": "FeatureCollection", "features": features, "numberMatched": total,
@@ -85,22 +87,27 @@ def features_of(seen: Sight, page: pa.Table, skip_geometry: bool, select: Any) -
     """Records as GeoJSON features; where each is classified, at the place that this reader's mark gives it."""
     lon, lat = page["lon"].to_numpy(), page["lat"].to_numpy()
     cells = [(math.floor(x / CELL_DEG), math.floor(y / CELL_DEG)) for x, y in zip(lon, lat, strict=True)]
-    if seen.permit.classified and not skip_geometry:
-        mark = Book(api().store, read_keys(api().settings.home).mark.encode()).of_day(
-            seen.permit, PURPOSE, "ogc", api().clock()
-        )
+    shapes = page[GEOMETRY].to_pylist() if GEOMETRY in page.column_names else None
+    if seen.permit.classified and not skip_geometry and page.num_rows:
+        book = Book(api().store, read_keys(api().settings.home).mark.encode())
+        mark = book.of_day(seen.permit, PURPOSE, "ogc", api().clock())
         lon, lat = mark.place(lon, lat)
+        shapes = marked_shapes(shapes, mark) if shapes is not None else None
+    places: list[Any] = [{"type": "Point", "coordinates": [float(x), float(y)]}
+                         for x, y in zip(lon.round(7), lat.round(7), strict=True)]  # fmt: skip
+    if shapes is not None:
+        places = [shapely.geometry.mapping(shapely.from_wkt(one)) for one in shapes]
     names = [name for name in page.column_names if name not in OWN and (not select or name in select)]
     rows = page.select(names).to_pylist() if names else [{}] * page.num_rows
     keys = page.select(["segment", "source", "source_row"]).to_pylist()
     return [
         {
             "type": "Feature", "id": ".".join(map(str, (*cell, key["segment"], key["source"], key["source_row"]))),
-            "geometry": None if skip_geometry else {"type": "Point", "coordinates": [float(x), float(y)]},
+            "geometry": None if skip_geometry else place,
             "properties": {name: None if isinstance(value, float) and np.isnan(value) else value
                            for name, value in row.items()},
         }
-        for cell, key, row, x, y in zip(cells, keys, rows, lon.round(7), lat.round(7), strict=True)
+        for cell, key, row, place in zip(cells, keys, rows, places, strict=True)
     ]  # fmt: skip
 
 

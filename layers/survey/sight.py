@@ -147,6 +147,23 @@ class Sight:
         chosen = self.within(choice or self._store.everything)
         return find_rows(self._store, WORLD if area is None else area, chosen, offset=offset, limit=limit)
 
+    def shaped(
+        self, area: BaseGeometry | None = None, choice: Choice | None = None, *, offset: int = 0, limit: int = 100
+    ) -> pa.Table:
+        """A page of single records as `rows` has them, with the shapes of lines and polygons as text (WKT)."""
+        if not self.schema.shapes:
+            return self.rows(area, choice, offset=offset, limit=limit)
+        if not self.permit.records:
+            raise NotPermitted(NO_RECORDS)
+        chosen, pages, left = self.within(choice or self._store.everything), [], limit
+        for part in every_row(self._store, WORLD if area is None else area, chosen):
+            page = part.slice(offset, left)
+            offset, left = max(0, offset - part.num_rows), left - page.num_rows
+            pages.append(page)
+            if not left:
+                break
+        return pa.concat_tables(pages) if pages else self.rows(area, choice, limit=limit)
+
     def record(self, area: BaseGeometry, segment: str, source: int, source_row: int) -> pa.Table | None:
         """The record that was delivered at a place of a file, looked for in an area; None where none is seen."""
         if not self.permit.records:

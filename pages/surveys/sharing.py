@@ -114,7 +114,7 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
         numbers = (least, accuracy) if all(isinstance(one, int | float) for one in (least, accuracy)) else (0, 0)
         try:
             with context.store.write() as connection:
-                chosen = {"least": int(numbers[0]), "accuracy_m": float(numbers[1])}
+                chosen: dict[str, Any] = {"least": int(numbers[0]), "accuracy_m": float(numbers[1])}
                 grants.set_terms(connection, current().actor(), str(name)[:80], now=now, **chosen)
         except TocsinError as error:
             return html.P(t(str(error)), className="bad", role="alert"), no_update

@@ -146,8 +146,11 @@ def test_an_office_sets_the_least_number_itself(store: Store, now: datetime) -> 
             grants.set_terms(connection, CHIEF, "shared", least=least, accuracy_m=5.0, now=now)
     found = seen(store, READER, "shared", now)
     assert found.least == 25 and found.accuracy_m == 5.0
-    for actor, wrong in ((PLANNER, {}), (replace(CHIEF, regions=("11",)), {}), (CHIEF, {"least": 0}),
-                         (CHIEF, {"least": 9_999}), (CHIEF, {"accuracy_m": 0.0}), (CHIEF, {"accuracy_m": 1e9})):  # fmt: skip
+    refused: tuple[tuple[Actor, dict[str, Any]], ...] = (
+        (PLANNER, {}), (replace(CHIEF, regions=("11",)), {}), (CHIEF, {"least": 0}), (CHIEF, {"least": 9_999}),
+        (CHIEF, {"accuracy_m": 0.0}), (CHIEF, {"accuracy_m": 1e9}),
+    )  # fmt: skip
+    for actor, wrong in refused:
         terms: dict[str, Any] = {"least": 5, "accuracy_m": 2.5} | wrong
         with store.write() as connection, pytest.raises(NotPermitted):
             grants.set_terms(connection, actor, "shared", now=now, **terms)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
+import shapely
 
 from data.errors import ConfigError
 from layers.survey.marks.book import Book
@@ -19,6 +20,7 @@ from layers.survey.marks.trace import MOST_FALSE, trace
 
 LON = ("lon", "longitude", "x", "lng")
 LAT = ("lat", "latitude", "y")
+SHAPE = ("geometry", "wkt", "geom")  # as text
 
 
 def add_arguments(commands: Any) -> None:
@@ -57,17 +59,24 @@ def read_positions(path: Path) -> tuple[Floats, Floats]:
     try:
         if path.suffix.lower() in (".geojson", ".json"):
             document = json.loads(path.read_text(encoding="utf-8"))
-            points = np.array([one["geometry"]["coordinates"][:2] for one in document["features"]], float)
-            points = points.reshape(-1, 2)
-            return points[:, 0], points[:, 1]
+            shapes = [shapely.geometry.shape(one["geometry"]) for one in document["features"]]
+            return _corners(shapes)
         table = pq.read_table(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
         named = {name.strip().lower(): name for name in table.column_names}
+        if any(word in named for word in SHAPE):
+            return _corners(shapely.from_wkt(table[next(named[word] for word in SHAPE if word in named)].to_pylist()))
         lon, lat = ([named[word] for word in words if word in named] for words in (LON, LAT))
         positions = np.column_stack([table[lon[0]].to_numpy(), table[lat[0]].to_numpy()]).astype(float)
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
         raise ConfigError([f"{path}: no positions: {error}"]) from error
     positions = positions[np.isfinite(positions).all(axis=1)]
     return positions[:, 0], positions[:, 1]
+
+
+def _corners(shapes: Any) -> tuple[Floats, Floats]:
+    """Points, or every corner of lines and polygons, in their order."""
+    found = shapely.get_coordinates(np.asarray(shapes, dtype=object))
+    return found[:, 0], found[:, 1]
 
 
 def _read_csv(path: Path) -> Any:

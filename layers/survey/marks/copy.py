@@ -10,11 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
+import shapely
+from numpy.typing import NDArray
 
 from data.errors import LayerError
 from layers.survey.marks.book import Notice
 from layers.survey.marks.mark import Mark
 from layers.survey.marks.order import arrange
+from layers.survey.rows import GEOMETRY
 
 Parts = Iterator[pa.Table]
 NONE_CHOSEN = "No record was chosen."
@@ -39,11 +42,24 @@ def write_copy(path: Path, parts: Iterable[pa.Table], mark: Mark, notice: Notice
 
 
 def marked(part: pa.Table, mark: Mark) -> pa.Table:
-    """Records where the copy has them, in its order."""
+    """Records where the copy has them, in its order; of lines and polygons every corner."""
     lon, lat = mark.place(part["lon"].to_numpy(), part["lat"].to_numpy())
     placed = part.set_column(part.column_names.index("lon"), "lon", pa.array(lon))
     placed = placed.set_column(placed.column_names.index("lat"), "lat", pa.array(lat))
+    if GEOMETRY in placed.column_names:
+        shapes = pa.array(marked_shapes(placed[GEOMETRY].to_pylist(), mark))
+        placed = placed.set_column(placed.column_names.index(GEOMETRY), GEOMETRY, shapes)
     return placed.take(pa.array(arrange(mark, lon, lat)))
+
+
+def marked_shapes(written: list[str], mark: Mark) -> list[str]:
+    """Shapes as text (WKT) with their corners where the copy has them; a corner of two shapes stays one."""
+
+    def place(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(mark.place(corners[:, 0], corners[:, 1]))
+
+    moved = shapely.transform(shapely.from_wkt(np.array(written, dtype=object)), place)
+    return list(shapely.to_wkt(moved, rounding_precision=mark.digits))
 
 
 def _write_parquet(path: Path, parts: Parts, mark: Mark, notice: Notice) -> int:
@@ -77,7 +93,10 @@ def _write_geojson(path: Path, parts: Parts, mark: Mark, notice: Notice) -> int:
         for part in parts:
             for record in part.to_pylist():
                 at = [round(record.pop(axis), mark.digits) for axis in ("lon", "lat")]
-                feature = {"type": "Feature", "geometry": {"type": "Point", "coordinates": at}, "properties": record}
+                shape = record.pop(GEOMETRY, None)
+                drawn: object = {"type": "Point", "coordinates": at}
+                drawn = drawn if shape is None else shapely.geometry.mapping(shapely.from_wkt(shape))
+                feature = {"type": "Feature", "geometry": drawn, "properties": record}
                 file.write(
                     ("," if written else "") + json.dumps(_plain(feature), ensure_ascii=False, allow_nan=False)
                 )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
+import shapely
 from scipy.stats import binom
 
 from data.errors import ConfigError, LayerError
@@ -148,6 +149,26 @@ def test_the_bound_on_chance_is_above_the_exact_tail() -> None:
             for chance in (0.25, 0.5):
                 assert tail(hits, tried, chance) >= binom.sf(hits - 1, tried, chance) * (1 - 1e-9)
     assert tail(0, 0, 0.25) == 1.0
+
+
+@pytest.mark.parametrize("form", ["csv", "geojson", "parquet"])
+def test_corners_of_lines_and_polygons_carry_the_mark_and_neighbours_stay_joined(
+    book: Book, now: datetime, tmp_path: Path, form: str
+) -> None:
+    cells = [
+        shapely.box(116 + i / 97, 39 + j / 89, 116 + (i + 1) / 97, 39 + (j + 1) / 89)
+        for i in range(6)
+        for j in range(6)
+    ]
+    inner = shapely.get_coordinates(shapely.point_on_surface(cells))
+    part = pa.table({"lon": inner[:, 0], "lat": inner[:, 1], "geometry": shapely.to_wkt(cells, rounding_precision=7)})
+    for _ in range(4):
+        mark, notice = book.begin(PERMIT, WHY, form, now)
+    write_copy(tmp_path / f"copy.{form}", iter([part]), mark, notice)
+    corners = read_positions(tmp_path / f"copy.{form}")
+    assert len(corners[0]) == 36 * 5 and len(set(zip(*corners, strict=True))) == 7 * 7
+    (found,) = trace(*corners, (given for given, _ in book.given("sites")))
+    assert found.copy == mark.copy and found.hits == found.tried == 49
 
 
 @pytest.mark.parametrize("form", ["csv", "geojson", "parquet"])
