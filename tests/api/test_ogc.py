@@ -14,17 +14,23 @@ from typing import Any
 
 import mapbox_vector_tile
 import numpy as np
+import pyarrow as pa
 import pytest
 import shapely
 import xarray
 from flask import Flask, g
 
+from access.keys import read_keys
 from access.people import Person
 from api.ogc.names import field_id
 from data.store.catalogue import Dataset, put_dataset
 from data.store.engine import Store
 from data.store.field_series import list_series
 from layers.survey.build import build
+from layers.survey.marks.book import Book
+from layers.survey.marks.mark import Mark
+from layers.survey.marks.trace import trace
+from layers.survey.schema import Facet, Schema
 from tests.api.test_features import shake
 from tests.api.test_fields import Keep, keep, rain  # noqa: F401 the fixture
 from tests.browser import harness
@@ -365,3 +371,29 @@ def test_who_only_watches_has_no_surveys(client: Any, sites: Any, asked_by: dict
     names = {one["id"] for one in body(client, "/ogc/collections")["collections"]}
     assert names == {"events", "observations", "warnings", "regions"}
     assert client.get(f"{RECORDS}/items").status_code == 404
+
+
+def test_polygons_come_as_polygons_and_classified_ones_with_the_mark_of_their_reader(
+    client: Any, home: Path, tmp_path: Path, store: Store
+) -> None:
+    cells = [shapely.box(116 + i / 97, 39, 116 + (i + 1) / 97, 39.01) for i in range(40)]
+    table = pa.table({"geometry": shapely.to_wkb(cells), "sector": ["school"] * 40})
+    schema = Schema(
+        facets=(Facet(name="sector", values=("school",)),), geometry="geometry", lon="", lat="", shapes=True
+    )
+    with ThreadPoolExecutor(2) as executor:
+        build([write(table, tmp_path / "a.parquet")], home / "records" / "plots", schema, executor=executor)
+    first = body(client, "/ogc/collections/records-plots/items?limit=25")
+    rest = body(client, "/ogc/collections/records-plots/items?limit=25&offset=25")
+    found = [*first["features"], *rest["features"]]
+    assert first["numberMatched"] == len({one["id"] for one in found}) == len(found) == 40
+    shapes = shapely.from_geojson([json.dumps(one["geometry"]) for one in found])
+    assert {one.geom_type for one in shapes} == {"Polygon"}
+    corners = shapely.get_coordinates(shapes)
+    given = list(Book(store, read_keys(home).mark.encode()).given("plots"))
+    assert len(given) == 1 and given[0][1].form == "ogc"  # one copy a day, however many pages
+    (traced,) = trace(corners[:, 0], corners[:, 1], [given[0][0], Mark(b"another", 2, 5)])
+    assert traced.copy == given[0][1].id and traced.hits == traced.tried
+    assert given[0][1].reader == "planner@eoc.example"
+    near = body(client, "/ogc/collections/records-plots/items?bbox=116,39,116.005,39.005")
+    assert near["numberMatched"] == near["numberReturned"] == 1
