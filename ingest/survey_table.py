@@ -126,10 +126,13 @@ def _to_lon_lat(shapes: Geometries, written: str, notes: list[str]) -> Geometrie
     import pyproj
     import shapely
 
-    if shapely.has_m(shapes).any():
+    measured = shapely.has_m(shapes).any()
+    if measured:
         notes.append("measures (M) left out")
     crs = read_crs(written)
     same = crs.to_2d() == pyproj.CRS(LON_LAT) or crs.to_2d() == pyproj.CRS("OGC:CRS84")
+    if same and not measured:
+        return shapes
     move = None if same else pyproj.Transformer.from_crs(crs.to_2d(), LON_LAT, always_xy=True)
 
     def change(points: NDArray[np.float64]) -> NDArray[np.float64]:

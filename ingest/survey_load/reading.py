@@ -172,7 +172,7 @@ def told_of(pieces: Sequence[Mapping[str, Any]]) -> Counter[str]:
 def write_table(path: Path, table: Any) -> None:
     """A Parquet file that is there whole or not at all."""
     partial = path.with_suffix(".partial")
-    pq.write_table(table, partial, compression="zstd")
+    pq.write_table(table, partial, compression="lz4")  # for a short time
     sync(partial)
     partial.replace(path)
 

@@ -164,6 +164,9 @@ def words(column: pa.Array) -> pa.Array:
     """A column as texts without blanks around them; whole numbers without a point, blank ones missing."""
     if pa.types.is_null(column.type):
         return column.cast(pa.string())
+    if pa.types.is_string(column.type):
+        texts = pc.utf8_trim_whitespace(column)
+        return pc.if_else(pc.equal(texts, ""), None, texts)
     encoded = column.dictionary_encode()
     distinct = pa.array([_word(value) for value in encoded.dictionary.to_pylist()], pa.string())
     return distinct.take(encoded.indices)
