@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ _NAME = re.compile(r"(\d+)-(\d+)")
 Versions = tuple[int, int]
 
 
-def compare_versions(store: Store, home: Path, dataset: str, versions: Versions, *, workers: int = 2) -> Comparison:
+def compare_versions(
+    store: Store, home: Path, dataset: str, versions: Versions, *, workers: int = 2, executor: Executor | None = None
+) -> Comparison:
     """Compare two deliveries that each hold the whole dataset, the earlier one first.
 
     Raises
@@ -35,7 +38,7 @@ def compare_versions(store: Store, home: Path, dataset: str, versions: Versions,
     parts = [version_part(store, home, dataset, one, schema) for one in versions]
     folder = home / FOLDER / dataset / COMPARED / f"{versions[0]}-{versions[1]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    return compare(parts[0], parts[1], schema, folder, workers=workers)
+    return compare(parts[0], parts[1], schema, folder, workers=workers, executor=executor)
 
 
 def version_part(store: Store, home: Path, dataset: str, version: int, schema: Schema) -> Part:

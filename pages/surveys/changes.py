@@ -81,8 +81,8 @@ def _body(
 
 def _others(name: str, found: Mapping[Versions, Comparison], shown: Versions, t: Translate) -> Component:
     links = [
-        dcc.Link(f"{old} → {new}", href=f"/surveys/{name}/{WORD}?versions={old}-{new}", className="act",
-                 **({"aria-current": "page"} if (old, new) == shown else {}))
+        html.Strong(f"{old} → {new}") if (old, new) == shown
+        else dcc.Link(f"{old} → {new}", href=f"/surveys/{name}/{WORD}?versions={old}-{new}", className="act")
         for old, new in found
     ]  # fmt: skip
     return html.Nav(links, className="acts", **{"aria-label": t("Comparisons")})
