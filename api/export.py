@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request
 
 from access.guard import needs
+from access.people import current
 from api.answers import fault
 from api.asked import asked_box, asked_step
 from api.context import api
@@ -85,7 +86,7 @@ def _answer(make: Callable[[Any, Facts], Export]) -> Response:
             return fault(404, "not_found", "There is no such field step.")
         facts = facts_of_step(
             row, here.settings.base_dir, here.clock(), zone=here.settings.zone, locale=_locale(here.settings.locale),
-            exercise=scenario_of(here.clock),
+            exercise=scenario_of(here.clock), reader=current().email,
         )  # fmt: skip
         with _place():
             made = make(row, facts)

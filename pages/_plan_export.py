@@ -9,6 +9,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from access.guard import needs
+from access.people import current
 from data.errors import LayerError, TocsinError
 from data.settings import ROOT
 from data.store.exercise import scenario_of
@@ -124,7 +125,7 @@ def facts_of(answer: Answer, context: Context, locale: str) -> Facts:
     spec = spec_for(row.quantity, row.unit, str(row.attributes.get("title", "")))
     source = next((one for one in context.sources if one.key == row.source), None)
     more: dict[str, Any] = {"zone": context.settings.zone, "locale": locale}
-    more["exercise"] = scenario_of(context.clock)
+    more |= {"exercise": scenario_of(context.clock), "reader": current().email}
     if source is not None:
         more |= {"source": source.title, "licence": source.licence}
     base_dir = context.settings.base_dir

@@ -50,6 +50,7 @@ class Facts:
     notes: tuple[str, ...] = ()
     zone: tzinfo = UTC
     locale: str = "en"
+    reader: str = ""  # for whom it was made: the visible mark of a copy
     exercise: str = ""  # the scenario, where nothing of it has happened
 
     def words(self) -> dict[str, str]:
@@ -61,6 +62,7 @@ class Facts:
             "run_at": iso(self.run_at) if self.run_at else "", "forecast": "yes" if self.forecast else "no",
             "accumulation_s": str(self.accumulation_s) if self.accumulation_s else "", "source": self.source,
             "licence": self.licence, "credits": "; ".join(self.credits), "notes": "; ".join(self.notes),
+            "made_for": self.reader,
             "made_at": iso(self.made_at),
         }  # fmt: skip
         return {key: value for key, value in found.items() if value}

@@ -100,6 +100,7 @@ def _footer(sheet: Sheet, facts: Facts) -> int:
     t, small = sheet.t, sheet.face(22)
     texts = [f"{MARK}: {facts.exercise}"] if facts.exercise else []
     texts.append(t("Source: {name}").format(name=facts.source) + (f" · {facts.licence}" if facts.licence else ""))
+    texts += [t("Made for {who}").format(who=facts.reader)] if facts.reader else []
     texts += [t("Notes: {notes}").format(notes="; ".join(facts.notes))] if facts.notes else []
     texts += [t("Outlines and places: {credits}").format(credits="; ".join(facts.credits))] if facts.credits else []
     made = t("Equirectangular, true to scale along the middle parallel (WGS 84)")

@@ -268,3 +268,9 @@ def test_step_that_the_archive_removes_meanwhile_is_an_error_and_not_missing_cel
     gone = SimpleNamespace(**vars(field()), folder=tmp_path / "removed")
     with pytest.raises(StoreError, match="not in the archive"):
         export_field("tif", gone, FACTS, base_dir=BASE, fonts=FONTS)
+
+
+def test_a_file_says_for_whom_it_was_made() -> None:
+    facts = Facts(title="Rain", quantity="rain", unit="mm", source="x", made_at=datetime(2026, 3, 1, tzinfo=UTC))
+    assert "made_for" not in facts.words()
+    assert replace(facts, reader="planner@eoc.example").words()["made_for"] == "planner@eoc.example"
