@@ -397,7 +397,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             return past_command.main(options, settings)
         case "mute":
             return run_mute(options, settings)
-        case "survey" if options.action in ("load", "catalogue"):
+        case "survey" if options.action in ("load", "describe", "catalogue"):
             return run_survey_load(options, settings)
         case "survey" if options.action in ("inspect", "expect", "sample"):
             return run_inspection(options, settings)

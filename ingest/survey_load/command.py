@@ -1,4 +1,4 @@
-"""`survey load` and `survey catalogue`."""
+"""`survey load`, `survey describe` and `survey catalogue`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -27,7 +28,7 @@ Serve = Callable[[int, Progress], Mapping[str, Any]]  # what the store says of a
 
 
 def add_arguments(commands: Any) -> None:
-    """Add both to the subparsers of `survey`."""
+    """Add them to the subparsers of `survey`."""
     one = commands.add_parser("load", help="a delivery of survey records, checked and kept, into the catalogue")
     one.add_argument("files", nargs="+", metavar="FILE", help="files, folders, or postgresql://…#table")
     one.add_argument("--dataset", metavar="NAME")
@@ -36,20 +37,29 @@ def add_arguments(commands: Any) -> None:
     one.add_argument("--mode", choices=get_args(Mode), default="replace")
     one.add_argument("--answers", type=int, metavar="DELIVERY", help="the returned delivery that this puts right")
     one.add_argument("--unit", default="", metavar="CODE", help="region that submits it")
-    one.add_argument("--new", action="store_true", help="make the dataset, with what follows")
-    one.add_argument("--title", action="append", default=[], metavar="[zh:]TEXT")
-    one.add_argument("--level", choices=get_args(Level), default="county")
-    one.add_argument("--sector", default="")
-    one.add_argument("--kind", default="")
-    one.add_argument("--class", dest="data_class", choices=get_args(DataClass), default="restricted")
-    one.add_argument("--licence", default="")
-    one.add_argument("--provenance", default="")
+    one.add_argument("--new", action="store_true", help="make the dataset, as it is described")
+    _describing(one)
     one.add_argument("--no-build", action="store_true", help="keep it in the catalogue only")
     one.add_argument("--workers", type=int, default=2)
     one.add_argument("--json", action="store_true")
+    said = commands.add_parser("describe", help="change what is said of a dataset")
+    said.add_argument("dataset")
+    said.add_argument("--unit", metavar="CODE", help="region whose database it is")
+    _describing(said)
+    said.add_argument("--json", action="store_true")
     shown = commands.add_parser("catalogue", help="the datasets, or one with its deliveries")
     shown.add_argument("dataset", nargs="?")
     shown.add_argument("--json", action="store_true")
+
+
+def _describing(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--title", action="append", metavar="[zh:]TEXT")
+    one.add_argument("--level", choices=get_args(Level))
+    one.add_argument("--sector")
+    one.add_argument("--kind")
+    one.add_argument("--class", dest="data_class", choices=get_args(DataClass))
+    one.add_argument("--licence")
+    one.add_argument("--provenance")
 
 
 def main(
@@ -59,6 +69,8 @@ def main(
     """Carry out one of them; `serve` brings a delivery into the store of records."""
     if options.action == "catalogue":
         return _catalogue(open_store(), options)
+    if options.action == "describe":
+        return _describe(open_store(), home, options, at=clock(), audit=audit)
     if options.suggest:
         from ingest.survey_load.suggesting import suggest
 
@@ -98,6 +110,31 @@ def _mapping(store: Store, options: argparse.Namespace) -> LoadMapping:
 
 
 def _new(home: Path, options: argparse.Namespace) -> Dataset:
+    """A dataset as it is described; what is not said is what harms least."""
+    said = _said(home, options)
+    plain: dict[str, Any] = {
+        "title": {"en": options.dataset}, "level": "county", "sector": "", "kind": "", "data_class": "restricted",
+    }  # fmt: skip
+    return Dataset(name=options.dataset, **{**plain, **said})
+
+
+def _describe(store: Store, home: Path, options: argparse.Namespace, *, at: datetime, audit: Audit) -> int:
+    said = _said(home, options)
+    if not said:
+        raise ConfigError(["nothing is said that could be changed"])
+    with store.write() as connection:
+        row = catalogue.read_dataset(connection, options.dataset)
+        before = {field.name: getattr(row, field.name) for field in fields(Dataset)}
+        title = {**before["title"], **said.get("title", {})}
+        catalogue.put_dataset(connection, Dataset(**{**before, **said, "title": title}), at=at, by=BY)
+        changed = {name: [before[name], value] for name, value in said.items()}
+        audit(connection, at=at, actor=BY, action="survey describe", object=options.dataset, detail=changed)
+    print(json.dumps(changed, ensure_ascii=False) if options.json else f"{options.dataset}: {', '.join(changed)}")
+    return 0
+
+
+def _said(home: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says of a dataset; ConfigError for a sector or kind of no list."""
     names, faults = survey_names(home), []
     if options.sector and options.sector not in {one.key for one in names.sectors}:
         faults.append(f"--sector: {', '.join(one.key for one in names.sectors)}; not {options.sector}")
@@ -106,14 +143,12 @@ def _new(home: Path, options: argparse.Namespace) -> Dataset:
     if faults:
         raise ConfigError(faults)
     title: dict[str, str] = {}
-    for written in options.title:
+    for written in options.title or ():
         language, colon, text = written.partition(":")
         title |= {language: text.strip()} if colon and language in ("en", "zh") else {"en": written}
-    return Dataset(
-        name=options.dataset, title=title or {"en": options.dataset}, level=options.level, sector=options.sector,
-        kind=options.kind, data_class=options.data_class, unit=options.unit, licence=options.licence,
-        provenance=options.provenance,
-    )  # fmt: skip
+    given = ("level", "sector", "kind", "data_class", "unit", "licence", "provenance")
+    said = {name: getattr(options, name) for name in given if getattr(options, name) is not None}
+    return {**said, "title": title} if title else said
 
 
 def _tell(options: argparse.Namespace, loaded: Loaded, served: Mapping[str, Any] | None, *, waits: bool) -> None:
