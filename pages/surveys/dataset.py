@@ -152,5 +152,5 @@ def _schema(schema: Mapping[str, Any], t: Translate) -> Component:
     rows = [*(region if schema.get("region") else []), *facets, *columns]
     return html.Div(
         html.Table(html.Tbody([html.Tr([html.Td(html.Code(a)), html.Td(b), html.Td(c)]) for a, b, c in rows])),
-        className="wide",
+        className="wide schema",
     )
