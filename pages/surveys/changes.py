@@ -112,9 +112,7 @@ def _by(title: str, counts: Mapping[str, Mapping[str, int | None]], least: int, 
     """Numbers by value of a facet, those with most changes first."""
     words = {word for one in counts.values() for word in one}
     order = sorted(words, key=lambda word: (-sum(one.get(word) or 0 for one in counts.values()), word))
-    head = html.Thead(
-        html.Tr([html.Th(title, scope="col"), *[html.Th(t(word), scope="col") for word in KINDS.values()]])
-    )
+    head = html.Thead(html.Tr([html.Td(), *[html.Th(t(word), scope="col") for word in KINDS.values()]]))
     rows = [
         html.Tr([html.Th(word or t("(none)"), scope="row"),
                  *[html.Td(_number(counts[kind].get(word, 0), least)) for kind in KINDS]])
@@ -122,7 +120,9 @@ def _by(title: str, counts: Mapping[str, Mapping[str, int | None]], least: int, 
     ]  # fmt: skip
     left = len(order) - REGIONS
     more = [html.P(t("and {n} more").format(n=left), className="dim")] if left > 0 else []
-    table = html.Table([head, html.Tbody(rows)], className="cards") if rows else html.P("–")
+    table = (
+        html.Div(html.Table([head, html.Tbody(rows)], className="facts"), className="wide") if rows else html.P("–")
+    )
     return html.Details([html.Summary(title), table, *more], open=len(order) <= REGIONS)
 
 
