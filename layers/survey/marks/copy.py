@@ -14,6 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from data.errors import LayerError
+from layers.export.tables import harmless
 from layers.survey.marks.book import Notice
 from layers.survey.marks.mark import Mark
 from layers.survey.marks.order import arrange
@@ -80,9 +81,19 @@ def _write_csv(path: Path, parts: Parts, mark: Mark, notice: Notice) -> int:
     with path.open("wb") as file:
         file.write(f"# {notice.line()}\n".encode())
         for part in parts:
-            pc.write_csv(part, file, pc.WriteOptions(include_header=written == 0))
+            pc.write_csv(_harmless(part), file, pc.WriteOptions(include_header=written == 0))
             written += part.num_rows
     return written
+
+
+def _harmless(part: pa.Table) -> pa.Table:
+    """Words that no spreadsheet runs as a formula."""
+    for place, field in enumerate(part.schema):
+        if pa.types.is_string(field.type):
+            part = part.set_column(
+                place, field, pa.array([harmless(word) for word in part[field.name].to_pylist()], pa.string())
+            )
+    return part
 
 
 def _write_geojson(path: Path, parts: Parts, mark: Mark, notice: Notice) -> int:

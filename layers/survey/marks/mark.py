@@ -68,27 +68,23 @@ class Mark:
         east = np.cos(np.radians(lat))
         best, at_x, at_y = np.full(len(x), np.inf), np.zeros(len(x)), np.zeros(len(x))
         own_x, own_y = _block(x), _block(y)
-        for across in (-1, 0, 1):
-            for along in (-1, 0, 1):
-                block_x, block_y = own_x + across, own_y + along
-                right, upper = self._allowed(block_x, block_y)
-                point_x, point_y = 2.0 * block_x + right, 2.0 * block_y + upper
-                away = ((point_x - x) * east) ** 2 + (point_y - y) ** 2
-                inside = (np.abs(point_x) <= 180 * scale) & (np.abs(point_y) <= 90 * scale)
-                nearer = (away < best) & inside & (np.abs(point_x - x) <= 1.5) & (np.abs(point_y - y) <= 1.5)
-                best[nearer], at_x[nearer], at_y[nearer] = away[nearer], point_x[nearer], point_y[nearer]
+        side_x, side_y = np.where(x < 2 * own_x + 0.5, -1, 1), np.where(y < 2 * own_y + 0.5, -1, 1)
+        for across, along in ((0, 0), (0, 1), (1, 0), (1, 1)):  # points of blocks on the other side are farther
+            block_x, block_y = own_x + across * side_x, own_y + along * side_y
+            right, upper = self._allowed(block_x, block_y)
+            point_x, point_y = 2.0 * block_x + right, 2.0 * block_y + upper
+            away = ((point_x - x) * east) ** 2 + (point_y - y) ** 2
+            inside = (np.abs(point_x) <= 180 * scale) & (np.abs(point_y) <= 90 * scale)
+            nearer = (away < best) & inside & (np.abs(point_x - x) <= 1.5) & (np.abs(point_y - y) <= 1.5)
+            best[nearer], at_x[nearer], at_y[nearer] = away[nearer], point_x[nearer], point_y[nearer]
         found = np.isfinite(best)
         return np.where(found, at_x / scale, np.rint(x) / scale), np.where(found, at_y / scale, np.rint(y) / scale)
 
-    def hits(self, lon: Floats, lat: Floats) -> tuple[int, int]:
-        """How many blocks have a record on their allowed point, and how many were looked at: one record each.
+    def hits(self, points: Array) -> tuple[int, int]:
+        """How many of the points of `points_of` are allowed, and how many there are.
 
         For a file that knows nothing of this mark, hits are drawn with chance 1/4, each block by itself.
         """
-        scale = 10.0**self.digits
-        points = np.unique(np.column_stack([np.rint(lon * scale), np.rint(lat * scale)]).astype(np.int64), axis=0)
-        _, first = np.unique(points >> 1, axis=0, return_index=True)
-        points = points[first]
         right, upper = self._allowed(points[:, 0] >> 1, points[:, 1] >> 1)
         return int(((points[:, 0] & 1) == right).sum(where=(points[:, 1] & 1) == upper)), len(points)
 
@@ -102,6 +98,14 @@ class Mark:
         cipher = Cipher(AES(key), ECB()).encryptor()  # noqa: S305 a keyed function of each block, nothing is hidden
         out = cipher.update(np.ascontiguousarray(places).tobytes())
         return np.frombuffer(out, np.uint8)[::16].astype(np.int64)
+
+
+def points_of(lon: Floats, lat: Floats, digits: int) -> Array:
+    """Grid points on which a file has records, one of each block."""
+    scale = 10.0**digits
+    x, y = np.rint(lon * scale).astype(np.int64), np.rint(lat * scale).astype(np.int64)
+    _, first = np.unique((x >> 1) * (1 << 32) + (y >> 1), return_index=True)
+    return np.column_stack([x[first], y[first]])
 
 
 def _block(grid: Floats) -> Array:

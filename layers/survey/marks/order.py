@@ -16,6 +16,7 @@ from layers.survey.marks.mark import Floats, Mark
 CELLS = 10_000  # a degree: records of one cell have no order
 CHANCE = 0.5
 Places = NDArray[np.int64]
+Pairs = tuple[Places, Places]
 
 
 def arrange(mark: Mark, lon: Floats, lat: Floats) -> Places:
@@ -28,18 +29,23 @@ def arrange(mark: Mark, lon: Floats, lat: Floats) -> Places:
     return order
 
 
-def hits(mark: Mark, lon: Floats, lat: Floats) -> tuple[int, int]:
-    """How many pairs of neighbours stand as a copy has them, and how many pairs there are; each pair once.
+def hits(mark: Mark, pairs: Pairs) -> tuple[int, int]:
+    """How many pairs of neighbours stand as a copy has them, and how many pairs there are.
 
     Three quarters do in the copy itself: those that were arranged, and half of those between them.
     """
+    first, second = pairs
+    return int((_is_first(first, second) == _wanted(mark, first, second)).sum()), len(first)
+
+
+def pairs_of(lon: Floats, lat: Floats) -> Pairs:
+    """The cells of records that follow each other in a file, each pair once."""
     cells = _cells(lon, lat)
     first, second = cells[:-1], cells[1:]
     differ = _differ(first, second)
     first, second = first[differ], second[differ]
     _, once = np.unique(_pair(first, second), axis=0, return_index=True)
-    first, second = first[once], second[once]
-    return int((_is_first(first, second) == _wanted(mark, first, second)).sum()), len(first)
+    return first[once], second[once]
 
 
 def _cells(lon: Floats, lat: Floats) -> Places:

@@ -39,11 +39,13 @@ def trace(lon: Floats, lat: Floats, marks: Iterable[Mark], *, most_false: float 
     """
     candidates = list(marks)
     tests = 2 * len(candidates)
+    pairs = order.pairs_of(lon, lat)
+    points = {digits: coordinates.points_of(lon, lat, digits) for digits in {mark.digits for mark in candidates}}
     found = []
     for mark in candidates:
         ways = (
-            ("coordinates", mark.hits(lon, lat), coordinates.CHANCE),
-            ("order", order.hits(mark, lon, lat), order.CHANCE),
+            ("coordinates", mark.hits(points[mark.digits]), coordinates.CHANCE),
+            ("order", order.hits(mark, pairs), order.CHANCE),
         )
         for by, (hits, tried), chance in ways:
             found.append(Finding(mark.copy, by, hits, tried, min(1.0, tests * tail(hits, tried, chance))))

@@ -188,6 +188,7 @@ def test_a_copy_says_whose_it_is_and_its_mark_is_read_from_the_file(
     assert PERMIT.reader in line and WHY in line and "copy 3" in line and "2026-03-01 12:00 UTC" in line
     shown = pq.read_schema(path).metadata[b"copy"].decode() if form == "parquet" else path.read_text()
     assert line in (json.loads(shown)["copy"] if form == "geojson" else shown)
+    assert form != "csv" or '"\'=cmd()"' in shown  # a spreadsheet shows it and does not run it
     given = list(book.given("sites"))
     assert [row.rows for _, row in given] == [400, None, None] and list(book.given("others")) == []
     (found,) = trace(*read_positions(path), (mark for mark, _ in given))
