@@ -11,6 +11,8 @@ from access.guard import needs
 from api.answers import fault, fresh
 from api.asked import asked_box, asked_number, asked_step
 from api.context import api
+from api.exposure import surveyed_in
+from api.sights import Sights
 from data.clock import iso
 from data.errors import LayerError, StoreError
 
@@ -26,12 +28,13 @@ def impact() -> Response:
     from layers.impact.summary import impact_of
 
     here = api()
+    sights = Sights(here.store, here.settings.home, here.settings.base_dir, here.clock())
     try:
         area, beside = _area()
         with here.store.read() as connection:
             found = impact_of(
                 area, base_dir=here.settings.base_dir, home=here.settings.home, connection=connection,
-                now=here.clock(),
+                now=here.clock(), surveys=lambda area: surveyed_in(area, sights),
             )  # fmt: skip
     except (LayerError, ValueError) as error:
         return fault(400, "bad_request", str(error))
@@ -84,7 +87,8 @@ def describe(found: Any) -> dict[str, Any]:
             for region in found.regions
         ],
         "surveyed": [
-            {"dataset": item.dataset, "kind": item.kind, "count": item.count, "received_at": iso(item.received_at)}
+            {"dataset": item.dataset, "kind": item.kind, "count": item.count, "received_at": iso(item.received_at),
+             "inspected_share": item.inspected, "passed_share": item.passed}
             for item in found.surveyed
         ],
         "notes": [str(note) for note in found.notes], "counted_at": iso(found.counted_at),

@@ -11,6 +11,8 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 from dash.development.base_component import Component
 
 from access.guard import needs
+from api.exposure import surveyed_in
+from api.sights import Sights
 from data.errors import LayerError, TocsinError
 from data.store.fields import find_step, open_step
 from data.text import Translate, translator
@@ -24,7 +26,7 @@ from pages._plan_words import measure, number
 from pages._times import local
 
 if TYPE_CHECKING:
-    from layers.impact.summary import Impact
+    from layers.impact.summary import Impact, Surveyed
 
 MOST_DRAWN = 20_000  # vertices of an outline on the map; the count is made of all of them
 ROWS = 12
@@ -140,10 +142,12 @@ def impact(shape: Any, context: Context) -> Impact:
     from layers.impact.summary import impact_of
 
     settings = context.settings
+    sights = Sights(context.store, settings.home, settings.base_dir, context.clock())
     with context.store.read() as connection:
         return impact_of(
-            shape, base_dir=settings.base_dir, home=settings.home, connection=connection, now=context.clock()
-        )
+            shape, base_dir=settings.base_dir, home=settings.home, connection=connection, now=context.clock(),
+            surveys=lambda area: surveyed_in(area, sights, locale_of(context)),
+        )  # fmt: skip
 
 
 def shape_of(
@@ -278,12 +282,20 @@ def _surveyed(found: Impact, context: Context, t: Translate) -> list[Component]:
             [
                 html.Td(one.dataset), html.Td(one.kind),
                 html.Td(t("Unknown") if one.count is None else f"{one.count:,}", className="number"),
+                html.Td(inspected(one, t), className="dim"),
                 html.Td(local(one.received_at, context.settings.zone), className="dim"),
             ]
         )
         for one in found.surveyed
     ]  # fmt: skip
     return [head, html.Table(rows, className="plan-table")]
+
+
+def inspected(one: Surveyed, t: Translate) -> str:
+    """How much of a dataset was inspected and passed; that nobody knows is said."""
+    if one.inspected is None or one.passed is None:
+        return t("inspected: unknown")
+    return t("inspected {n}, passed {m}").format(n=_percent(one.inspected), m=_percent(one.passed))
 
 
 def _regions(found: Impact, t: Translate, locale: str) -> list[Component]:

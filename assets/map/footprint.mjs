@@ -1,5 +1,6 @@
-/** The outline of an area that the page speaks of: a drawn polygon, a level's regions, an isoline, a warning's area. */
+/** What the page speaks of: a drawn polygon, a level's regions, an isoline, a warning's area, places of records. */
 
+const IS_POINT = ['in', ['geometry-type'], ['literal', ['Point', 'MultiPoint']]];
 const EMPTY = {type: 'FeatureCollection', features: []};
 
 export class Footprint {
@@ -15,7 +16,7 @@ export class Footprint {
 
   /** @param {import('./palette.mjs').Palette} palette */
   layers(palette) {
-    const common = {source: 'footprint', layout: {'line-join': 'round'}};
+    const common = {source: 'footprint', filter: ['!', IS_POINT], layout: {'line-join': 'round'}};
     return [
       {
         slot: 44, id: 'footprint-fill', type: 'fill', source: 'footprint', filter: ['==', ['get', 'filled'], true],
@@ -27,7 +28,7 @@ export class Footprint {
       },
       {slot: 46, id: 'footprint', type: 'line', ...common, paint: {'line-color': palette.ink, 'line-width': 2.5}},
       {
-        slot: 47, id: 'footprint-points', type: 'circle', source: 'footprint', filter: ['in', ['geometry-type'], ['literal', ['Point', 'MultiPoint']]],
+        slot: 47, id: 'footprint-points', type: 'circle', source: 'footprint', filter: IS_POINT,
         paint: {'circle-radius': 5, 'circle-color': palette.ink, 'circle-stroke-color': palette.halo, 'circle-stroke-width': 1.5},
       },
     ];

