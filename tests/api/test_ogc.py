@@ -343,7 +343,7 @@ def test_a_field_that_is_too_large_is_413(client: Any, field: str, monkeypatch: 
 
 
 def test_as_qgis_asks(client: Any, sites: Any) -> None:
-    """What QGIS 3.34's OAPIF provider sends when a layer is added, in its order."""
+    """The kinds of request that QGIS's provider makes when a layer is added, in its order."""
     accepts = {"Accept": "application/json", "User-Agent": "Mozilla/5.0 QGIS/33400/Linux"}
     landing = body(client, "/ogc", **accepts)
     definition = links(landing)["service-desc"].replace("http://localhost", "")
