@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from layers.frame.item import Found, Item
     from layers.frame.known import Known
 
-PAGE = 50
+DRAWN = 500  # of each kind, on the time line
+FIRST = 15  # of each kind in its list: a browser takes long over thousands of cells
+PAGE = 100  # where one kind alone is listed
 COLOURS = {
     "own": "#c81e1e", "incoming": "#d9600b", "events": "#8a3ffc", "observations": "#1d5fd1", "fields": "#0e8a6d",
     "records": "#808897",
@@ -41,7 +43,8 @@ def titles(t: Translate) -> dict[str, str]:
 
 def answer(known: Known, asked: Mapping[str, str], zone: ZoneInfo, t: Translate) -> list[Component]:
     """Everything that is known, and what is not."""
-    return [_counts(known, t), _time_line(known, zone, t), *_sections(known, asked, zone, t)]
+    most = PAGE if asked.get("kinds") else FIRST
+    return [_counts(known, t), _time_line(known, zone, t), *_sections(known, asked, most, zone, t)]
 
 
 def _counts(known: Known, t: Translate) -> Component:
@@ -80,8 +83,13 @@ def _time_line(known: Known, zone: ZoneInfo, t: Translate) -> Component:
         "margin": {"l": 8, "r": 8, "t": 8, "b": 36}, "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)", "font": FONT, "showlegend": False, "hovermode": "closest", "shapes": shapes,
         "xaxis": {**TIME_AXIS, "range": [known.start.astimezone(zone), known.end.astimezone(zone)]},
-        "yaxis": {"tickvals": list(range(len(rows))), "ticktext": [names[kind] for kind in rows], "automargin": True,
-                  "range": [len(rows) - 0.5, -0.5], "gridcolor": "#80889733", "zeroline": False},
+        "yaxis": {"tickvals": list(range(len(rows))), "showticklabels": False, "range": [len(rows) - 0.5, -0.75],
+                  "gridcolor": "#80889733", "zeroline": False},
+        "annotations": [
+            {"xref": "paper", "x": 0, "xanchor": "left", "y": place, "yanchor": "bottom", "showarrow": False,
+             "text": names[kind], "font": {"size": 11, "color": COLOURS[kind]}}
+            for place, kind in enumerate(rows)
+        ],
     }  # fmt: skip
     return graph({"data": data, "layout": layout}, height=60 + 32 * len(rows), label=t("Time line"))
 
@@ -95,7 +103,7 @@ def _bar(item: Item, place: int, colour: str, known: Known, zone: ZoneInfo) -> d
     }  # fmt: skip
 
 
-def _sections(known: Known, asked: Mapping[str, str], zone: ZoneInfo, t: Translate) -> list[Component]:
+def _sections(known: Known, asked: Mapping[str, str], most: int, zone: ZoneInfo, t: Translate) -> list[Component]:
     names = titles(t)
     return [
         html.Section(
@@ -103,8 +111,8 @@ def _sections(known: Known, asked: Mapping[str, str], zone: ZoneInfo, t: Transla
                 html.H2([names[kind], html.Span(f" {_number(found, t)}", className="dim")]),
                 *_heard(found, known.now, t),
                 *_missing(found, t),
-                *([_table(known, found, zone, t)] if found.items else []),
-                *_pages(known, kind, found, asked, t),
+                *([_table(known, found.items[:most], zone, t)] if found.items else []),
+                *_pages(known, kind, found, asked, most, t),
             ],
             id=f"place-{kind}",
         )
@@ -127,16 +135,16 @@ def _heard(found: Found, now: datetime, t: Translate) -> list[Component]:
     return [html.P(said, className="dim")]
 
 
-def _table(known: Known, found: Found, zone: ZoneInfo, t: Translate) -> Component:
+def _table(known: Known, items: Sequence[Item], zone: ZoneInfo, t: Translate) -> Component:
     head = (t("Time"), t("What"), t("Value"), t("Quality"), t("Heard"), t("Source"))
     rows = []
-    for item in found.items:
+    for item in items:
         cells = (
-            _when(item, zone, t), dcc.Link(item.title, href=item.link), _value(item, t), t(item.quality) or "–",
+            _when(item, zone, t), html.A(item.title, href=item.link), _value(item, t), t(item.quality) or "–",
             age(item.known_at, known.now, t), item.source,
         )  # fmt: skip
         pairs = zip(head, cells, strict=True)
-        rows.append(html.Tr([html.Td(html.Div(cell), **{"data-head": name}) for name, cell in pairs]))
+        rows.append(html.Tr([html.Td(cell, **{"data-head": name}) for name, cell in pairs]))
     headings = html.Thead(html.Tr([html.Th(word, scope="col") for word in head]))
     return html.Div(html.Table([headings, html.Tbody(rows)], className="cards"), className="wide")
 
@@ -159,9 +167,11 @@ def _said(item: Item, t: Translate) -> str:
     return f"{escape(item.title)}<br>{escape(_value(item, t))}"
 
 
-def _pages(known: Known, kind: str, found: Found, asked: Mapping[str, str], t: Translate) -> list[Component]:
+def _pages(
+    known: Known, kind: str, found: Found, asked: Mapping[str, str], most: int, t: Translate
+) -> list[Component]:
     """The way to the items before and behind, of this kind alone."""
-    links, behind = [], known.offset + len(found.items)
+    links, behind = [], known.offset + min(len(found.items), most)
     if known.offset:
         before = {**asked, "kinds": kind, "offset": str(max(0, known.offset - PAGE))}
         links.append(dcc.Link(t("Earlier in the list"), href=f"/place?{urlencode(before)}", className="act"))

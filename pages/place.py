@@ -20,7 +20,7 @@ from data.text import Translate, translator
 from pages._context import Context
 from pages._facts import FactReader
 from pages._locale import locale_of
-from pages._place_answer import PAGE, answer
+from pages._place_answer import DRAWN, answer
 from pages._places import name_of, names_above
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
     @needs(ACTION)
     def choose(*given: Any) -> Any:
         start, end, search = given[-3:]
+        if not any(given[:-3]):  # the buttons have only just been put there
+            return no_update
         asked = _asked(search) | {"offset": "0"}
         pressed = str(ctx.triggered_id or "")
         if pressed.startswith("place-quick-"):
@@ -106,7 +108,7 @@ def answered(context: Context, t: Translate, locale: str, asked: Mapping[str, st
         place = place_of(asked, context)
         start, end = _span(asked, context.clock())
         kinds = [word for word in asked.get("kinds", "").split(",") if word]
-        found = known(place, start, end, kinds, offset=int(asked.get("offset") or 0), limit=PAGE)
+        found = known(place, start, end, kinds, offset=int(asked.get("offset") or 0), limit=DRAWN)
     except (LayerError, ValueError) as error:
         how = t("Choose a place on Watch or Plan: the panel of a region or of a point has the link.")
         return [html.P(["⚠ ", str(error)], className="bad"), html.P(how)], ""

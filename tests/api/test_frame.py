@@ -65,8 +65,9 @@ def test_pages_follow_one_another(client: Any, now: datetime) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "/api/frame/9/2026.json", "/api/frame/012/yesterday.json", "/api/frame.json", "/api/frame.json?region=XX&bin=2026",
-        "/api/frame.json?cell=01", "/api/frame.json?cell=01&from=2026-01-01&to=2026-02-01", "/api/frame.json?bbox=1&bin=2026",
+        "/api/frame/9/2026.json", "/api/frame/012/yesterday.json", "/api/frame.json", "/api/frame.json?cell=01",
+        "/api/frame.json?region=XX&bin=2026", "/api/frame.json?bbox=1&bin=2026",
+        "/api/frame.json?cell=01&from=2026-01-01&to=2026-02-01",
         "/api/frame.json?lon=x&lat=1&bin=2026", "/api/frame.json?lon=1&lat=89&bin=2026",
         "/api/frame.json?cell=01&bin=2026&kinds=dragons", "/api/frame.json?cell=01&bin=2026&limit=5000",
         "/api/frame.json?cell=01&bin=2026&offset=-1", "/api/frame.json?lon=1&lat=1&digits=99&bin=2026",
