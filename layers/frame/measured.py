@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from data.store.tables import observation, station
 from layers.frame.item import Found, Item, Question
 from layers.frame.notes import NO_STATION, STATIONS_MANY, STATIONS_SILENT, note
+from layers.frame.skip import values_of
 
 MOST_STATIONS = 2_000  # whose readings are listed one by one
 
@@ -58,18 +59,13 @@ def _stations(asked: Question) -> dict[Pair, Any]:
 
 
 def _pairs(asked: Question, sources: list[str]) -> list[Pair]:
-    """Sources with their quantities, each found by one look into the index rather than by reading all readings."""
-    table, found = observation.c, []
-    for source in sources:
-        last = ""
-        while True:
-            query = sa.select(table.quantity).where(table.source == source, table.quantity > last)
-            quantity = asked.connection.execute(query.order_by(table.quantity).limit(1)).scalar()
-            if quantity is None:
-                break
-            found.append((source, str(quantity)))
-            last = str(quantity)
-    return found
+    """Sources with their quantities."""
+    table = observation.c
+    return [
+        (source, quantity)
+        for source in sources
+        for quantity in values_of(asked.connection, table.quantity, table.source == source)
+    ]
 
 
 def _query(asked: Question, pair: Pair, stations: list[str], *columns: Any) -> Any:
