@@ -35,6 +35,7 @@ class Layer:
     crs: str  # as found; "" where it is missing
     notes: list[str] = field(default_factory=list)
     unreadable: dict[int, str] = field(default_factory=dict)  # row -> why its geometry is None
+    as_text: bool = False  # values of all columns as they are written, whatever they mean
     raw: dict[int, str] = field(default_factory=dict)  # row -> what stood there, where the columns do not hold it
 
 

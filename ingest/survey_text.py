@@ -173,9 +173,13 @@ def records_of(reader: Any, source: str) -> Iterator[list[str]]:
 
 
 def layer_of_records(
-    records: Sequence[Sequence[str]], layout: Layout, key: str, number: Callable[[str], float] = float
-) -> Layer:
-    """Rows of a table as a layer of points; `number` reads a coordinate."""
+    records: Sequence[Sequence[str]], layout: Layout, key: str, number: Callable[[str], float] = float, *,
+    as_text: bool = False,
+) -> Layer:  # fmt: skip
+    """Rows of a table as a layer of points; `number` reads a coordinate.
+
+    `as_text` leaves values as they are written, for a reader who sees only a piece of the table.
+    """
     import shapely
 
     header, across, along = layout.header, layout.across, layout.along
@@ -197,8 +201,8 @@ def layer_of_records(
     shapes[found] = shapely.points(x[found], y[found])
     fitted = [record if len(record) == len(header) else [""] * len(header) for record in records]
     return Layer(
-        key=key, title=key, attributes=_typed(header, fitted), geometries=shapes, crs=layout.crs,
-        unreadable=unreadable, raw=raw,
+        key=key, title=key, attributes=_table(header, fitted, as_text), geometries=shapes, crs=layout.crs,
+        unreadable=unreadable, raw=raw, as_text=as_text,
     )  # fmt: skip
 
 
@@ -317,12 +321,21 @@ def _position(lon: str, lat: str, comma: bool, number: Callable[[str], float]) -
     return x, y
 
 
-def _typed(header: Sequence[str], records: Sequence[Sequence[str]]) -> Any:
+def _table(header: Sequence[str], records: Sequence[Sequence[str]], as_text: bool) -> Any:
     """Numbers where every value is one; codes with leading zeros stay text, blanks are missing."""
     import pyarrow as pa
 
     columns = [pa.array([record[place] for record in records], pa.string()) for place in range(len(header))]
-    return pa.Table.from_arrays([typed(column) for column in columns], names=list(header))
+    read = bare if as_text else typed
+    return pa.Table.from_arrays([read(column) for column in columns], names=list(header))
+
+
+def bare(texts: Any) -> Any:
+    """An Arrow column of texts without blanks around them; blank ones are missing."""
+    import pyarrow.compute as pc
+
+    found = pc.utf8_trim_whitespace(texts)
+    return pc.if_else(pc.equal(found, ""), None, found)
 
 
 def typed(column: Any) -> Any:
@@ -330,8 +343,7 @@ def typed(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    texts = pc.utf8_trim_whitespace(column)
-    texts = pc.if_else(pc.equal(texts, ""), None, texts)
+    texts = bare(column)
     if texts.null_count == len(texts):
         return texts
     if pc.all(pc.match_substring_regex(texts, f"^({WHOLE})$")).as_py():

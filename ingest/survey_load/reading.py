@@ -142,7 +142,10 @@ def _write_piece(path: Path, stream: Stream, layer: Layer, mapping: LoadMapping,
     write_table(path.with_name(f"{path.name}.parquet"), shaped.table)
     facts: dict[str, Any] = {"key": stream.key, "read": read, "rows": shaped.table.num_rows}
     facts |= {"refused": shaped.refused.num_rows, "told": dict(shaped.told), "notes": shaped.notes}
-    write_json(path.with_name(f"{path.name}.json"), {**facts, "values": shaped.values, "kinds": shaped.kinds})
+    write_json(
+        path.with_name(f"{path.name}.json"),
+        {**facts, "values": shaped.values, "kinds": shaped.kinds, "written": shaped.written},
+    )
 
 
 def refuse_layer(folder: Path, number: int, key: str, reason: str) -> None:
@@ -151,7 +154,7 @@ def refuse_layer(folder: Path, number: int, key: str, reason: str) -> None:
         path.unlink()
     name = f"{number:04d}-00000"
     write_table(folder / f"{name}.refused.parquet", refusals(key, [None], [reason]))
-    nothing: Mapping[str, Any] = {"told": {}, "notes": [], "values": {}, "kinds": []}
+    nothing: Mapping[str, Any] = {"told": {}, "notes": [], "values": {}, "kinds": [], "written": {}}
     write_json(folder / f"{name}.json", {"key": key, "read": 0, "rows": 0, "refused": 1, **nothing})
     write_json(folder / f"{number:04d}.json", {"key": key})
 

@@ -63,7 +63,9 @@ def settle(work: Path, files: Sequence[Path], mapping: LoadMapping, before: Mapp
     final.mkdir()
     pieces = [(folder, piece) for folder in files for piece in pieces_of(folder)]
     told = told_of([piece for _, piece in pieces])
-    schema = _schema([folder / f"{piece['name']}.parquet" for folder, piece in pieces if piece["rows"]], told)
+    schema = _schema(
+        [(folder / f"{piece['name']}.parquet", piece) for folder, piece in pieces if piece["rows"]], told
+    )
     tables = (pq.read_table(folder / f"{piece['name']}.parquet") for folder, piece in pieces if piece["rows"])
     rows = _write_parts(final, schema, (fitted(table, schema) for table in tables)) if schema else 0
     refused = _write_refused(final, [folder / f"{piece['name']}.refused.parquet" for folder, piece in pieces])
@@ -80,25 +82,43 @@ def settle(work: Path, files: Sequence[Path], mapping: LoadMapping, before: Mapp
     )  # fmt: skip
 
 
-def _schema(paths: Sequence[Path], told: Counter[str]) -> pa.Schema | None:
+def _schema(pieces: Sequence[tuple[Path, Mapping[str, Any]]], told: Counter[str]) -> pa.Schema | None:
     """One type for each column of all pieces; text where they differ in more than their width."""
     found: dict[str, list[pa.DataType]] = {}
     rows: Counter[tuple[str, pa.DataType]] = Counter()
-    for path in paths:
+    written: dict[str, list[int]] = {}
+    for path, piece in pieces:
         with pq.ParquetFile(path) as file:
             for one in file.schema_arrow:
-                found.setdefault(one.name, [])
-                if one.type not in found[one.name]:
-                    found[one.name].append(one.type)
+                types = found.setdefault(one.name, [])
+                if one.name in piece["written"]:
+                    sums = zip(written.get(one.name, [0, 0, 0]), piece["written"][one.name], strict=True)
+                    written[one.name] = [sum(pair) for pair in sums]
+                elif one.type not in types:
+                    types.append(one.type)
                 rows[one.name, one.type] += file.metadata.num_rows
     fields = []
     for name, types in found.items():
-        chosen = common_type(types)
+        chosen = common_type([*types, *([_meant(written[name], name, told)] if name in written else [])])
         if pa.types.is_string(chosen) and any(not _is_text(kind) and not pa.types.is_null(kind) for kind in types):
             moved = sum(rows[name, kind] for kind in types if not _is_text(kind))
             told[f"{name}: its type changes, so its values are kept as text"] += moved
         fields.append(pa.field(name, chosen))
     return pa.schema(fields, metadata={b"geo": json.dumps(GEO).encode()}) if fields else None
+
+
+def _meant(written: Sequence[int], name: str, told: Counter[str]) -> pa.DataType:
+    """The type of a column of a table, by how many of its values are written as numbers."""
+    given, whole, numbers = written
+    if not given:
+        return pa.null()
+    if whole == given:
+        return pa.int64()
+    if numbers == given:
+        return pa.float64()
+    if 2 * numbers > given:
+        told[f"{name}: its type changes, so its values are kept as text"] += given - numbers
+    return pa.string()
 
 
 def common_type(types: Sequence[pa.DataType]) -> pa.DataType:

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from ingest.survey_load.mapping import FacetColumn, LoadMapping, NumberColumn
 from ingest.survey_table import OUTSIDE, Layer, judge
-from ingest.survey_text import NUMBER
+from ingest.survey_text import NUMBER, WHOLE, bare
 
 REFUSED = pa.schema([("source", pa.string()), ("row", pa.int64()), ("reason", pa.string()), ("record", pa.string())])
 LONGEST = 20_000  # characters of a refused record's geometry
 GIVEN = "_given"  # behind the name of a provider's column whose name is one of ours
 AT_ZERO = "at 0, 0: no place was measured"
 GROUPED = r"^-?\d{1,3}(,\d{3})+(\.\d+)?$"  # 1,234,567
+NAMED = 20  # values of a piece that are in no list
 FARTHEST = 1e8  # metres that a projection may give
 METRES = f"{OUTSIDE}: metres are no degrees, name their CRS in position.crs"
 SWAPPED = f"{OUTSIDE}: longitude and latitude seem swapped"
@@ -45,6 +46,7 @@ class Shaped:
     notes: list[str]  # about the piece as a whole
     values: dict[str, list[str]]  # the words of each facet, and of the region
     kinds: list[str]  # of geometry
+    written: dict[str, list[int]]  # of a column as it is written: how many values, whole numbers, numbers
 
 
 def shape(layer: Layer, mapping: LoadMapping, first: int, *, sparse: bool = False) -> Shaped:
@@ -91,7 +93,8 @@ def shape(layer: Layer, mapping: LoadMapping, first: int, *, sparse: bool = Fals
         columns["deleted"] = pa.array(gone[keep])
     judged.shapes[~placed] = None
     columns["geometry"] = pa.array(shapely.to_wkb(judged.shapes[keep], output_dimension=3), pa.binary())
-    columns |= _provider(kept, mapping)
+    provided = _provider(kept, mapping)
+    columns |= provided
     kinds = np.unique(shapely.get_type_id(judged.shapes[placed]))
     return Shaped(
         table=pa.table({name: column for name, column in columns.items() if name is not None}),
@@ -100,7 +103,13 @@ def shape(layer: Layer, mapping: LoadMapping, first: int, *, sparse: bool = Fals
         notes=list(dict.fromkeys(layer.notes)),
         values=_values(columns, mapping),
         kinds=[shapely.GeometryType(kind).name.lower() for kind in kinds.tolist()],
+        written={name: _written(column) for name, column in provided.items()} if layer.as_text else {},
     )
+
+
+def _written(column: pa.Array) -> list[int]:
+    fitting = (pc.match_substring_regex(column, f"^({form})$") for form in (WHOLE, NUMBER))
+    return [len(column) - column.null_count, *(pc.sum(fits).as_py() or 0 for fits in fitting)]
 
 
 def _no_columns(rows: int) -> pa.Table:
@@ -165,8 +174,7 @@ def words(column: pa.Array) -> pa.Array:
     if pa.types.is_null(column.type):
         return column.cast(pa.string())
     if pa.types.is_string(column.type):
-        texts = pc.utf8_trim_whitespace(column)
-        return pc.if_else(pc.equal(texts, ""), None, texts)
+        return bare(column)
     encoded = column.dictionary_encode()
     distinct = pa.array([_word(value) for value in encoded.dictionary.to_pylist()], pa.string())
     return distinct.take(encoded.indices)
@@ -187,8 +195,10 @@ def _facet(column: pa.Array, facet: FacetColumn, told: Counter[str]) -> pa.Array
     codes, ours = pa.array(list(facet.values), pa.string()), pa.array(list(facet.values.values()), pa.string())
     place = pc.index_in(found, value_set=codes)
     unknown = pc.and_(pc.is_valid(found), pc.is_null(place))
-    for counted in pc.value_counts(found.filter(unknown)).to_pylist():
-        told[f"{facet.name}: {counted['values'][:60]!r} is not in the list of its values"] += counted["counts"]
+    odd = sorted(pc.value_counts(found.filter(unknown)).to_pylist(), key=lambda one: -one["counts"])
+    for one in odd[:NAMED]:
+        told[f"{facet.name}: {one['values'][:60]!r} is not in the list of its values"] += one["counts"]
+    told[f"{facet.name}: other values are not in the list"] += sum(one["counts"] for one in odd[NAMED:])
     return ours.take(place)
 
 

@@ -167,7 +167,7 @@ def _of_table(path: Path, key: str, mapping: LoadMapping, source: str, skip: int
         number = read_degrees if position.form == "degrees-minutes" else float
         records = itertools.islice(records_of(reader, source), skip, None)
         while piece := list(itertools.islice(records, PIECE)):
-            layer = layer_of_records(piece, layout, key, number)
+            layer = layer_of_records(piece, layout, key, number, as_text=True)
             layer.notes += [f"bytes that are no {encoding} stand as \ufffd"] if odd else []
             yield layer, min(file.tell() / size, 1.0)
 

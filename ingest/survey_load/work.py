@@ -33,7 +33,7 @@ from ingest.survey_files import SPEC
 from ingest.survey_load.mapping import LoadMapping
 from ingest.survey_load.progress import Progress
 from ingest.survey_load.reading import DONE, STOPPED, FileReader, pieces_of, refuse_layer, write_json
-from ingest.survey_load.settling import Settled, settle
+from ingest.survey_load.settling import REFUSED_NAME, Settled, settle
 from ingest.survey_load.sources import Came, content_of
 
 FOLDER, FACTS = "deliveries", "delivery.json"
@@ -211,20 +211,18 @@ def _in_child(one: Came, content: Mapping[str, Any], folder: Path, mapping: Load
 
 def _reasons(folders: Sequence[Path], settled: Settled) -> dict[str, int]:
     """How many records, or whole layers, were refused for each reason."""
-    import pyarrow.compute as pc
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not settled.refused:
-        return {}
-    whole = {
-        piece["key"] for folder in folders for piece in pieces_of(folder) if piece["refused"] and not piece["read"]
-    }
-    table = pq.read_table(settled.folder / "refused.parquet", columns=["source", "reason"])
+    pieces = (piece for folder in folders for piece in pieces_of(folder))
+    whole = {piece["key"] for piece in pieces if piece["refused"] and not piece["read"]}
     counted: dict[str, int] = {}
-    for one in table.group_by(["source", "reason"]).aggregate([([], "count_all")]).to_pylist():
-        reason = f"{one['source']}: {one['reason']}" if one["source"] in whole else one["reason"]
-        counted[reason] = counted.get(reason, 0) + one["count_all"]
-    assert sum(counted.values()) == pc.count(table["reason"]).as_py()
+    with pq.ParquetFile(settled.folder / REFUSED_NAME) as file:
+        for batch in file.iter_batches(columns=["source", "reason"]):
+            groups = pa.Table.from_batches([batch]).group_by(["source", "reason"]).aggregate([([], "count_all")])
+            for one in groups.to_pylist():
+                reason = f"{one['source']}: {one['reason']}" if one["source"] in whole else one["reason"]
+                counted[reason] = counted.get(reason, 0) + one["count_all"]
     return counted
 
 

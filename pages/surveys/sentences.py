@@ -35,6 +35,7 @@ FORMS = (
     (r"the table does not say its encoding: (\S+) guessed", "the table does not say its encoding: {0} is guessed"),
     (r"bytes that are no (\S+) stand as (.)", "bytes that are no {0} stand as {1}"),
     (r"(\S+): '(.*)' is not in the list of its values \((.+)\)", "{0}: “{1}” is not in the list of its values ({2})"),
+    (r"(\S+): other values are not in the list \((.+)\)", "{0}: other values are not in the list ({1})"),
     (r"(\S+): not a number, kept as missing \((.+)\)", "{0}: not a number, kept as missing ({1})"),
     (r"(\S+): does not fit (\w+), kept as missing \((.+)\)", "{0}: does not fit {1}, kept as missing ({2})"),
     (r"(.+): its type changes, so its values are kept as text \((.+)\)",
