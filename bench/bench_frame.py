@@ -44,8 +44,8 @@ def fill(store: Store, home: Path) -> None:
     now, draw = utc_now(), np.random.default_rng(3)
     lon, lat = draw.uniform(WEST, EAST, EVENTS), draw.uniform(SOUTH, NORTH, EVENTS)
     events = [
-        {"source": "quakes", "id": str(n), "kind": "earthquake", "status": "reviewed", "revision": 1, "lon": x, "lat": y,
-         "magnitude": 3.0, "occurred_at": now - timedelta(minutes=5 * n), "updated_at": now, "aliases": [],
+        {"source": "quakes", "id": str(n), "kind": "earthquake", "status": "reviewed", "revision": 1, "lon": x,
+         "lat": y, "magnitude": 3.0, "occurred_at": now - timedelta(minutes=5 * n), "updated_at": now, "aliases": [],
          "attributes": {}, "received_at": now}
         for n, (x, y) in enumerate(zip(lon.tolist(), lat.tolist(), strict=True))
     ]  # fmt: skip

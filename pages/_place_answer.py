@@ -87,7 +87,7 @@ def _time_line(known: Known, zone: ZoneInfo, t: Translate) -> Component:
                   "gridcolor": "#80889733", "zeroline": False},
         "annotations": [
             {"xref": "paper", "x": 0, "xanchor": "left", "y": place, "yanchor": "bottom", "showarrow": False,
-             "text": names[kind], "font": {"size": 11, "color": COLOURS[kind]}}
+             "text": names[kind], "font": FONT}
             for place, kind in enumerate(rows)
         ],
     }  # fmt: skip

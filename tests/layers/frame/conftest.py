@@ -91,7 +91,9 @@ def world(store: Store, home: Path, now: datetime) -> Store:
     ]  # fmt: skip
     put(store, home, FieldSink(), steps, now, "grid")
     square = shapely.box(116, 39.5, 117, 40.5).__geo_interface__
-    common = {"sender": "met", "status": "Actual", "message_type": "Alert", "scope": "Public", "level": Level.RED}
+    common: dict[str, Any] = {
+        "sender": "met", "status": "Actual", "message_type": "Alert", "scope": "Public", "level": Level.RED,
+    }  # fmt: skip
     warnings = [
         IncomingWarning(id="drawn", sent_at=now - hour, expires_at=now + hour, geometry=square, headline="Storm",
                         **common),
