@@ -82,6 +82,7 @@ def test_keys_are_made_once_and_private(home: Path) -> None:
     assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
         "session_key": 0o600,
         "factor_key": 0o600,
+        "mark_key": 0o600,
         "metrics_token": 0o600,
         "password_salt": 0o600,
     }
