@@ -39,7 +39,8 @@ def base_dir(tmp_path: Path) -> Path:
     """Four regions, one in another."""
     folder = tmp_path / "base"
     folder.mkdir()
-    code, kind, parent, boxes = zip(*ROWS, strict=True)
+    code, kind, parent = ([row[place] for row in ROWS] for place in range(3))
+    boxes = [row[3] for row in ROWS]
     box, empty = np.array(boxes), np.full(len(code), "")
     np.savez(
         folder / "regions_index.npz", allow_pickle=False, code=np.array(code), kind=np.array(kind),
@@ -82,7 +83,7 @@ def world(store: Store, home: Path, now: datetime) -> Store:
     told.append(Observation(station="g1", quantity="precipitation", unit="mm", observed_at=now - hour, value=None,
                             quality=Quality.MISSING))  # fmt: skip
     put(store, home, ObservationSink(), told, now, "gauges")
-    lon, lat = 114 + 0.25 * np.arange(20), 42 - 0.25 * np.arange(16)
+    lon, lat = 114 + 0.25 * np.arange(20.0), 42 - 0.25 * np.arange(16.0)
     values = np.full((16, 20), 7.5, np.float32)
     steps = [
         FieldStep(quantity="precipitation", unit="mm", valid_at=now - n * hour, run_at=now - n * hour, lon=lon,
