@@ -11,6 +11,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -150,8 +151,7 @@ def by_columns(table: Any, key: str, mapping: LoadMapping) -> Layer:
 
 def _of_table(path: Path, key: str, mapping: LoadMapping, source: str, skip: int) -> Pieces:
     position, size = mapping.position, max(path.stat().st_size, 1)
-    csv.field_size_limit(LONGEST)
-    with path.open("rb") as file:
+    with _long_cells(), path.open("rb") as file:
         sample = file.read(SAMPLE)
         encoding = _checked_encoding(sample, mapping.encoding, source)
         file.seek(0)
@@ -170,6 +170,16 @@ def _of_table(path: Path, key: str, mapping: LoadMapping, source: str, skip: int
             layer = layer_of_records(piece, layout, key, number, as_text=True)
             layer.notes += [f"bytes that are no {encoding} stand as \ufffd"] if odd else []
             yield layer, min(file.tell() / size, 1.0)
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Cells of records may be long while a table is read; the limit is the process's, and others trust it."""
+    usual = csv.field_size_limit(LONGEST)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)
 
 
 def _checked_encoding(sample: bytes, configured: str, source: str) -> str:

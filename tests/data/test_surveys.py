@@ -121,6 +121,7 @@ def test_digest_follows_content_only() -> None:
     assert geoparquet(survey(*SHAPES[:3]))[1] != one
 
 
+@pytest.mark.one_database
 def test_tiles_hold_every_feature_with_its_row_and_values(store: Store, home: Path) -> None:
     columns = {
         "count": [1, 2**60, None, 4], "share": [0.5, float("nan"), float("inf"), None],

@@ -59,6 +59,7 @@ def derived(store: Store, home: Path, quantity: str, accumulation_s: int = 0) ->
     return {row.valid_at: SimpleNamespace(row=row, values=open_step(home, row).values) for row in rows}
 
 
+@pytest.mark.one_database
 def test_rolling_sums_of_analyses(store: Store, home: Path, now: datetime) -> None:
     rng = np.random.default_rng(1)
     hourly = {now - h * HOUR: rng.gamma(1.0, 3.0, SHAPE).astype(np.float32) for h in range(30)}

@@ -246,6 +246,7 @@ def survey(key: str, shapes: Any, **columns: Any) -> SurveyTable:
     return SurveyTable(key=key, title=key.title(), table=pa.table({**columns, "geometry": geometry}), crs_declared="")
 
 
+@pytest.mark.one_database
 def test_surveyed_objects_are_counted_by_kind_and_exactly(store: Store, home: Path) -> None:
     rng = np.random.default_rng(5)
     x, y = rng.uniform(112.5, 115, 52_000), rng.uniform(33.8, 35.6, 52_000)
