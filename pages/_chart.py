@@ -17,7 +17,7 @@ CONFIG = {"showSendToCloud": False, "plotlyServerURL": "", "displaylogo": False,
 FAMILY = "system-ui, 'Noto Sans', 'Noto Sans SC', sans-serif"  # bundled where the system lacks Chinese
 DAY_MS = 86_400_000
 TIME_AXIS = {  # dates as numbers: month names would be English
-    "gridcolor": "#80889733", "tickangle": 0, "nticks": 6, "tickformatstops": [
+    "type": "date", "gridcolor": "#80889733", "tickangle": 0, "nticks": 6, "tickformatstops": [
         {"dtickrange": [None, DAY_MS - 1], "value": "%H:%M<br>%m-%d"},
         {"dtickrange": [DAY_MS, "M1"], "value": "%m-%d<br>%Y"},
         {"dtickrange": ["M1", None], "value": "%Y-%m"},
