@@ -16,7 +16,6 @@ import yaml
 
 from data.clock import utc_now
 from data.errors import ConfigError, LayerError
-from data.permit import UNKNOWN, Permit
 from layers.survey import compare_command
 from layers.survey.build import build, compact
 from layers.survey.choice import Choice, choose
@@ -173,9 +172,10 @@ def _show(tally: Tally, as_json: bool) -> None:
 def _export(store: Store, options: argparse.Namespace, book: Book) -> int:
     """Write a marked copy of a choice."""
     area, name = _polygon(options.polygon), options.store.resolve().name
-    permit = Permit(dataset=name, reader=options.reader, data_class=UNKNOWN, counts=True, records=True, export=True)
     parts = every_row(store, WORLD if area is None else area, _choice(store.schema, options))
-    mark, notice = book.begin(permit, options.purpose, options.out.suffix[1:], utc_now())
+    mark, notice = book.begin(
+        book.of_operator(name, options.reader), options.purpose, options.out.suffix[1:], utc_now()
+    )
     written = write_copy(options.out, parts, mark, notice)
     book.finish(mark, written)
     return written

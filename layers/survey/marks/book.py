@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
+
 from data.errors import LayerError
-from data.permit import Permit
+from data.permit import UNKNOWN, Permit
 from data.store.copies import begin_copy, find_copy, finish_copy, list_copies
 from data.store.engine import Store
+from data.store.tables import survey_dataset, survey_terms
 from layers.survey.marks.mark import Mark, digits_for
 
 SHORTEST_PURPOSE = 10  # characters
@@ -43,6 +46,17 @@ class Book:
 
     store: Store
     secret: bytes
+
+    def of_operator(self, dataset: str, reader: str) -> Permit:
+        """What an operator's copy is made under: the class and the reach of marks that the dataset has."""
+        named = sa.select(survey_dataset.c.data_class).where(survey_dataset.c.name == dataset)
+        reach = sa.select(survey_terms.c.accuracy_m).where(survey_terms.c.dataset == dataset)
+        with self.store.read() as connection:
+            data_class, accuracy_m = connection.execute(named).scalar(), connection.execute(reach).scalar()
+        return Permit(
+            dataset=dataset, reader=reader, data_class=data_class or UNKNOWN, counts=True, records=True, export=True,
+            accuracy_m=accuracy_m or Permit.accuracy_m,
+        )  # fmt: skip
 
     def begin(self, permit: Permit, purpose: str, form: str, now: datetime) -> tuple[Mark, Notice]:
         """Enter a copy that is about to be written; LayerError where no purpose is said."""

@@ -17,7 +17,9 @@ from scipy.stats import binom
 
 from data.errors import ConfigError, LayerError
 from data.permit import Permit
+from data.store.catalogue import Dataset, put_dataset
 from data.store.engine import open_store
+from data.store.tables import survey_terms
 from layers.survey.marks import order
 from layers.survey.marks.book import NO_PURPOSE, Book
 from layers.survey.marks.command import read_positions
@@ -193,6 +195,18 @@ def test_a_copy_says_whose_it_is_and_its_mark_is_read_from_the_file(
     assert [row.rows for _, row in given] == [400, None, None] and list(book.given("others")) == []
     (found,) = trace(*read_positions(path), (mark for mark, _ in given))
     assert found.copy == 3 and found.by == "coordinates" and found.hits == found.tried
+
+
+def test_an_operator_s_copy_keeps_the_class_and_the_reach_of_its_dataset(book: Book, now: datetime) -> None:
+    plain = book.of_operator("sites", "li@eoc.example")
+    assert (plain.data_class, plain.accuracy_m, plain.export) == ("unknown", 2.5, True)
+    dataset = Dataset(name="sites", title={"en": "x"}, level="county", sector="x", kind="y", data_class="secret")
+    with book.store.write() as connection:
+        put_dataset(connection, dataset, at=now, by="test")
+        row = {"dataset": "sites", "least": None, "accuracy_m": 30.0, "changed_at": now, "changed_by": "test"}
+        connection.execute(survey_terms.insert().values(**row))
+    mark, notice = book.begin(book.of_operator("sites", "li@eoc.example"), WHY, "csv", now)
+    assert mark.digits == 4 and "secret" in notice.line()
 
 
 def test_a_copy_without_a_purpose_or_records_is_none(book: Book, now: datetime, tmp_path: Path) -> None:
