@@ -84,11 +84,10 @@ class Inspected:
         from layers.survey.inspect.units import region_code
 
         index = self.index
-        known = {str(code): rid for rid, code in enumerate(index.code.tolist())}
         found = {}
         for unit in units:
-            if unit and (code := region_code(unit, known)):
-                rid = known[code]
+            if unit and (code := region_code(unit, index)):
+                rid = index.by_code(code)
                 name = str(index.name_zh[rid]) if locale == "zh" and index.name_zh[rid] else str(index.name[rid])
                 found[unit] = f"{name} ({unit})"
         return found

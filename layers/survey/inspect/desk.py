@@ -55,7 +55,7 @@ class Office:
             raise NotPermitted(NO_ROLE)
         if actor.regions:
             index = load_regions(self.base_dir)
-            code = region_code(unit, {str(one): rid for rid, one in enumerate(index.code.tolist())})
+            code = region_code(unit, index)
             if not code or not set(actor.regions).intersection(codes_above(index)(code)):
                 raise NotPermitted(OUTSIDE)
 

@@ -124,10 +124,15 @@ def repeated(hashes: NDArray[np.uint64], rows: NDArray[np.int64]) -> Pairs:
 
 def same(records: Array, number: int, _given: Mapping[str, Any]) -> Pairs:
     """Records at exactly the place of an earlier one, with the same values in the columns named."""
-    hashes = records[f"hash{number}"].copy()
+    return repeated(_placed(records, number), records["row"])
+
+
+def _placed(records: Array, number: int) -> NDArray[np.uint64]:
+    """A hash of each record's place and of what it is to be like."""
+    hashes: NDArray[np.uint64] = records[f"hash{number}"].copy()
     for axis in ("lon", "lat"):
         hash_numbers((records[axis] + 0.0).view(np.uint64), hashes)
-    return repeated(hashes, records["row"])
+    return hashes
 
 
 def near(records: Array, number: int, given: Mapping[str, Any]) -> Pairs:
@@ -135,8 +140,8 @@ def near(records: Array, number: int, given: Mapping[str, Any]) -> Pairs:
     from scipy.spatial import cKDTree
 
     within = float(given["within_m"])
-    points = _points(records, records[f"hash{number}"])
-    unique, first = np.unique(points, axis=0, return_index=True)
+    first = np.unique(_placed(records, number), return_index=True)[1]
+    unique = _points(records[first], records[f"hash{number}"][first])
     if len(unique) < 2:
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     metres, other = cKDTree(unique, balanced_tree=False).query(unique, k=2, distance_upper_bound=within)

@@ -28,11 +28,10 @@ def shares(units: Sequence[Mapping[str, Any]], base_dir: Path, at: datetime) -> 
         If no unit is one.
     """
     index = load_regions(base_dir)
-    known = {str(code): rid for rid, code in enumerate(index.code.tolist())}
     found: dict[int, list[int]] = {}
     for one in units:
-        if one["records"] and (code := region_code(one["unit"], known)):
-            counts = found.setdefault(known[code], [0, 0])
+        if one["records"] and (code := region_code(one["unit"], index)):
+            counts = found.setdefault(index.by_code(code) or 0, [0, 0])
             counts[0] += one["error"]
             counts[1] += one["records"]
     if not found:

@@ -71,6 +71,8 @@ def _longitudes(path: Path, group: int, files: Files) -> Array:
 
 def spread_over(edges: Array, lon: Array, lat: Array, reach_m: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Which records go into which strips: places of records, and the strip of each."""
+    if not len(edges):
+        return np.arange(len(lon)), np.zeros(len(lon), np.int64)
     reach = reach_m / 1000 / KM_PER_DEGREE / np.maximum(np.cos(np.radians(lat)), STEEPEST)
     places, strips = [], []
     for turn in (-360.0, 0.0, 360.0):  # across the antimeridian
@@ -81,8 +83,9 @@ def spread_over(edges: Array, lon: Array, lat: Array, reach_m: float) -> tuple[N
         places.append(np.repeat(meets, count))
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         strips.append(np.repeat(low, count) + within)
-    pairs = np.unique(np.column_stack([np.concatenate(places), np.concatenate(strips)]), axis=0)
-    return pairs[:, 0], pairs[:, 1]
+    width = len(edges) + 1
+    pairs = np.unique(np.concatenate(places) * width + np.concatenate(strips))
+    return pairs // width, pairs % width
 
 
 def strip_of(edges: Array, lon: Array) -> NDArray[np.int64]:

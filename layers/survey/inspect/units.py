@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.regions import load_geometries, load_regions
+from data.regions import RegionIndex, load_geometries, load_regions
 from layers.kernels.inspect import BORDER, NOWHERE, SIDE_BITS, place_in_units
 
 CELL = 0.005  # degrees; larger where the units span so much that there would be more cells than the next number
@@ -24,14 +24,14 @@ Array = NDArray[Any]
 _CHINESE = re.compile(r"\d{6}(?:\d{3}|\d{6})?")  # GB/T 2260: county; with township or village behind it
 
 
-def region_code(written: str, known: Collection[str] | dict[str, int]) -> str:
+def region_code(written: str, index: RegionIndex) -> str:
     """The region that a code names: that with it, or the county with which a Chinese one begins; "" is none."""
     text = written.strip()
-    if text in known:
+    if index.by_code(text) is not None:
         return text
     if _CHINESE.fullmatch(text):
         for code in (f"CN-{text[:6]}", f"CN-{text[:6]}-P"):
-            if code in known:
+            if index.by_code(code) is not None:
                 return code
     return ""
 
@@ -163,11 +163,11 @@ def _edges(shapes: NDArray[np.object_]) -> tuple[NDArray[np.int64], tuple[Array,
 def numbers_of(base_dir: Path, words: Collection[str]) -> dict[str, tuple[str, int, str]]:
     """Words that name a region, each with its kind, its number in that kind's grid, and its code."""
     index = load_regions(base_dir)
-    known = {str(code): rid for rid, code in enumerate(index.code.tolist())}
     found = {}
     for word in words:
-        if code := region_code(word, known):
-            rid = known[code]
+        if code := region_code(word, index):
+            rid = index.by_code(code)
+            assert rid is not None
             kind = str(index.kind[rid])
             found[word] = (kind, int(np.searchsorted(index.of_kind(kind), rid)) + 1, code)
     return found
