@@ -192,6 +192,7 @@ def _facts(account: Account) -> dict[str, Any]:
     return {
         "email": account.email, "name": account.name, "active": account.active, "roles": roles, "last_login_at": last,
         "regions": list(account.regions), "hazards": list(account.hazards),
+        "levels": list(account.levels), "sectors": list(account.sectors),
     }  # fmt: skip
 
 

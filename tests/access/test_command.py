@@ -41,7 +41,7 @@ def test_user_life(store: Store, settings: Settings, typed: Any, capsys: pytest.
     (row,) = json.loads(capsys.readouterr().out)
     assert row == {
         "email": NEW, "name": "Li Wei", "active": True, "roles": ["duty", "viewer"], "last_login_at": None,
-        "regions": [], "hazards": [],
+        "regions": [], "hazards": [], "levels": [], "sectors": [],
     }  # fmt: skip
     assert _run(store, settings, "role", NEW, "author") == 0
     assert _run(store, settings, "disable", NEW) == 0
