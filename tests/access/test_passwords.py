@@ -83,7 +83,6 @@ def test_keys_are_made_once_and_private(home: Path) -> None:
         "session_key": 0o600,
         "factor_key": 0o600,
         "mark_key": 0o600,
-        "mark_key": 0o600,
         "metrics_token": 0o600,
         "password_salt": 0o600,
     }
