@@ -113,7 +113,7 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
                 return service.draw(context, int(chosen), words, t)
             return service.enter(context, words, t)
         except (TocsinError, TypeError, ValueError) as error:
-            return html.Span(t("Not done: {why}").format(why=error), className="bad", role="alert")
+            return html.Span(t("Not done: {why}").format(why=t(str(error))), className="bad", role="alert")
 
     @dash_app.callback(
         Output("inspection-said", "children", allow_duplicate=True), Input("inspection-pass", "n_clicks"),
@@ -129,4 +129,4 @@ def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
             passed = ctx.triggered_id == "inspection-pass"
             return service.decide(context, int(chosen), "passed" if passed else "returned", str(why or ""), t)
         except (TocsinError, TypeError, ValueError) as error:
-            return html.Span(t("Not done: {why}").format(why=error), className="bad", role="alert")
+            return html.Span(t("Not done: {why}").format(why=t(str(error))), className="bad", role="alert")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -279,3 +280,16 @@ def test_a_column_that_changes_its_kind_half_way_is_refused(tmp_path: Path) -> N
         pq.write_table(table_of(floors=values), folder / f"part-{number}.parquet")
     with pytest.raises(LayerError, match="floors is string, int64 before"):
         inspect_files(Run(folder=folder, base_dir=default_base_dir(), rules=[]), tmp_path / "out")
+
+
+@pytest.mark.recorded
+@pytest.mark.parametrize(
+    ("name", "none", "invalid"), [("ex1_invalid_rings.json", 0, 1), ("six_counties_three_null.json", 3, 1)]
+)
+def test_recorded_broken_shapes_are_found(name: str, none: int, invalid: int, recorded: Path, tmp_path: Path) -> None:
+    document = json.loads((recorded / "vector_broken" / name).read_text(encoding="utf-8"))
+    drawn = [one["geometry"] for one in document["features"]]
+    table = shaped([None if one is None else shapely.from_geojson(json.dumps(one)) for one in drawn])
+    faults = ("none", "invalid", "empty", "unreadable")
+    told, _ = look(table, tmp_path, *(f"check: geometry\nfault: {fault}\nid: {fault}" for fault in faults))
+    assert [one["found"] for one in told["rules"]] == [none, invalid, 0, 0]
