@@ -219,7 +219,11 @@ def _reasons(folders: Sequence[Path], settled: Settled) -> dict[str, int]:
     counted: dict[str, int] = {}
     with pq.ParquetFile(settled.folder / REFUSED_NAME) as file:
         for batch in file.iter_batches(columns=["source", "reason"]):
-            groups = pa.Table.from_batches([batch]).group_by(["source", "reason"]).aggregate([([], "count_all")])
+            groups = (
+                pa.Table.from_batches([batch])
+                .group_by(["source", "reason"], use_threads=False)
+                .aggregate([([], "count_all")])
+            )
             for one in groups.to_pylist():
                 reason = f"{one['source']}: {one['reason']}" if one["source"] in whole else one["reason"]
                 counted[reason] = counted.get(reason, 0) + one["count_all"]
