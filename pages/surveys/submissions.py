@@ -9,17 +9,22 @@ from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
 from access.guard import needs
+from access.people import current
+from access.sharing.permits import permit
+from data.permit import Permit
 from data.text import Translate, translator
 from layers.survey.exchange.submissions import Submission, sent, submissions
 from pages._context import Context
 from pages._facts import FactReader
 from pages._locale import locale_of
 from pages._times import local
-from pages.surveys.words import STATES, state_word
+from pages.surveys.words import STATES, hidden, records_told, state_word
 
 WORD, TITLE, ACTION = "submissions", "Submissions", "plan.view"
 SHOWN = 200  # of what we sent
 FAULTS = 20  # lines of a verdict
+
+Permits = Mapping[str, Permit]  # by dataset
 
 
 def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Component:
@@ -50,14 +55,18 @@ def _tables(context: Context, t: Translate) -> list[Component]:
     with context.store.read() as connection:
         coming = submissions(connection, settings.exchange, context.clock(), settings.zone)
         gone = sent(connection, settings.exchange)
+        actor, now = current().actor(), context.clock()
+        names = {one.dataset for one in (*coming, *gone)}
+        seen = {name: permit(connection, actor, name, now) for name in names}
+    coming, gone = ([one for one in rows if not hidden(seen[one.dataset])] for rows in (coming, gone))
     return [
         html.H2(t("Coming to us")),
         _summary(coming, t),
-        _coming(coming, context, t) if coming else html.P(
+        _coming(coming, seen, context, t) if coming else html.P(
             t("No unit is set up to deliver here, and nothing was loaded under a unit's name."), className="empty"
         ),
         html.H2(t("Sent by us")),
-        _gone(gone[:SHOWN], context, t) if gone else html.P(t("Nothing was sent."), className="empty"),
+        _gone(gone[:SHOWN], seen, context, t) if gone else html.P(t("Nothing was sent."), className="empty"),
     ]  # fmt: skip
 
 
@@ -73,7 +82,7 @@ def _summary(coming: Sequence[Submission], t: Translate) -> Component:
     )
 
 
-def _coming(rows: Sequence[Submission], context: Context, t: Translate) -> Component:
+def _coming(rows: Sequence[Submission], seen: Permits, context: Context, t: Translate) -> Component:
     zone = context.settings.zone
     head = (t("Unit"), t("Dataset"), t("Expected until"), t("State"), t("Since"), t("Records"))
     body = [
@@ -83,17 +92,20 @@ def _coming(rows: Sequence[Submission], context: Context, t: Translate) -> Compo
             one.until.isoformat() if one.until is not None else html.Span(t("no day agreed"), className="dim"),
             _status(one, t),
             local(one.at, zone),
-            f"{one.rows:,}" if one.rows is not None else "–",
+            records_told(one.rows, seen[one.dataset], t),
         ]
         for one in rows
     ]
     return _table(head, body)
 
 
-def _gone(rows: Sequence[Submission], context: Context, t: Translate) -> Component:
+def _gone(rows: Sequence[Submission], seen: Permits, context: Context, t: Translate) -> Component:
     zone = context.settings.zone
     head = (t("To whom"), t("Dataset"), t("State there"), t("Since"), t("What was found"))
-    body = [[one.title, _link(one), _status(one, t), local(one.at, zone), _verdict(one, t)] for one in rows]
+    body = [
+        [one.title, _link(one), _status(one, t), local(one.at, zone), _verdict(one, seen[one.dataset], t)]
+        for one in rows
+    ]
     return _table(head, body)
 
 
@@ -132,9 +144,9 @@ def _status(one: Submission, t: Translate) -> Component:
     return html.Div([said, html.Div(one.why, className="dim")]) if one.why else said
 
 
-def _verdict(one: Submission, t: Translate) -> Component:
-    """What the receiver said, step by step, and the counts of its inspection."""
-    if one.verdict is None:
+def _verdict(one: Submission, permitted: Permit, t: Translate) -> Component:
+    """What the receiver said, step by step, and the counts of its inspection: for who may see the records."""
+    if one.verdict is None or not permitted.records:
         return html.Span("–")
     steps = one.verdict.get("trace") or []
     lines = [t(STATES.get(step["state"], step["state"])) + _detail(step["detail"]) for step in steps]
