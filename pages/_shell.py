@@ -86,7 +86,8 @@ def _more(links: Links, t: Translate) -> Component:
     button = html.Button(
         t("More"), id="more", className="nav more-open", **{"aria-expanded": "false", "aria-controls": "more-pages"}
     )
-    return html.Div([button, html.Div(_links(links, t), id="more-pages", className="more-pages")], className="nav-more")
+    pages = html.Div(_links(links, t), id="more-pages", className="more-pages")
+    return html.Div([button, pages], className="nav-more")
 
 
 def status(facts: Facts, t: Translate) -> list[Component]:
