@@ -94,7 +94,7 @@ def table(context: Context, found: Sequence[Line], t: Translate, locale: str) ->
     head = (t("Dataset"), t("Kind"), t("Level"), t("Data class"), t("Records"), t("Newest delivery"), t("State"))
     body = [_row(line, names, zone, head, t, locale) for line in found]
     headings = html.Thead(html.Tr([html.Th(word, scope="col") for word in head]))
-    return html.Div(html.Table([headings, html.Tbody(body)], className="stacked"), className="wide")
+    return html.Div(html.Table([headings, html.Tbody(body)], className="cards"), className="wide")
 
 
 def _row(line: Line, names: Names, zone: ZoneInfo, head: Sequence[str], t: Translate, locale: str) -> Component:
