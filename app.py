@@ -397,7 +397,7 @@ def run_command(options: argparse.Namespace, settings: Settings) -> int:
             return past_command.main(options, settings)
         case "mute":
             return run_mute(options, settings)
-        case "survey" if options.action in ("load", "describe", "catalogue"):
+        case "survey" if options.action in ("load", "serve", "describe", "catalogue"):
             return run_survey_load(options, settings)
         case "survey" if options.action in ("inspect", "expect", "sample"):
             return run_inspection(options, settings)
@@ -480,7 +480,7 @@ def run_survey_load(options: argparse.Namespace, settings: Settings) -> int:
     from layers.survey.served import serve_delivery
 
     store = open_migrated(settings.url)
-    if options.action == "load":
+    if options.action in ("load", "serve"):
         refuse_in_exercise(settings)
 
     def serve(number: int, progress: Any) -> Any:

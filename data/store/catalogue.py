@@ -144,6 +144,17 @@ def list_deliveries(connection: Connection, dataset: str | None = None) -> list[
     return list(connection.execute(query if dataset is None else query.where(survey_delivery.c.dataset == dataset)))
 
 
+def waiting(connection: Connection) -> list[int]:
+    """Deliveries that may be served and are not, in order: none that is older than what is served of its dataset."""
+    found = []
+    for dataset in list_datasets(connection):
+        rows = sorted(list_deliveries(connection, dataset.name), key=lambda row: int(row.version))
+        last = max((row.version for row in rows if row.state == "served"), default=0)
+        ready = {"passed"} if (dataset.mapping or {}).get("inspect_first") else {"passed", "loaded"}
+        found += [int(row.id) for row in rows if row.version > last and row.state in ready]
+    return found
+
+
 def advance(
     connection: Connection, number: int, state: State, detail: Mapping[str, Any], *, at: datetime, by: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""`survey load`, `survey describe` and `survey catalogue`."""
+"""`survey load`, `survey serve`, `survey describe` and `survey catalogue`."""
 
 from __future__ import annotations
 
@@ -47,6 +47,10 @@ def add_arguments(commands: Any) -> None:
     said.add_argument("--unit", metavar="CODE", help="region whose database it is")
     _describing(said)
     said.add_argument("--json", action="store_true")
+    served = commands.add_parser("serve", help="bring deliveries that came or have passed into the stores on the map")
+    served.add_argument("deliveries", nargs="*", type=int, metavar="DELIVERY", help="without one, all that wait")
+    served.add_argument("--workers", type=int, default=2)
+    served.add_argument("--json", action="store_true")
     shown = commands.add_parser("catalogue", help="the datasets, or one with its deliveries")
     shown.add_argument("dataset", nargs="?")
     shown.add_argument("--json", action="store_true")
@@ -71,6 +75,8 @@ def main(
         return _catalogue(open_store(), options)
     if options.action == "describe":
         return _describe(open_store(), home, options, at=clock(), audit=audit)
+    if options.action == "serve":
+        return _serve(open_store(), options, serve)
     if options.suggest:
         from ingest.survey_load.suggesting import suggest
 
@@ -85,6 +91,16 @@ def main(
     if not options.no_build and (not waits or delivery.state == "passed"):
         served = serve(loaded.number, progress)
     _tell(options, loaded, served, waits=waits)
+    return 0
+
+
+def _serve(store: Store, options: argparse.Namespace, serve: Serve) -> int:
+    with store.read() as connection:
+        numbers = options.deliveries or catalogue.waiting(connection)
+    progress = Progress(quiet=options.json)
+    served = {number: serve(number, progress).get("rows") for number in numbers}
+    told = [f"delivery {number}: {rows:,} records" for number, rows in served.items()] or ["nothing waits"]
+    print(json.dumps(served) if options.json else "\n".join(told))
     return 0
 
 

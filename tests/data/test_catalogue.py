@@ -66,3 +66,19 @@ def test_what_is_not_there_is_said(store: Store) -> None:
             catalogue.add_delivery(connection, FIRST, at=AT, by=BY)
         with pytest.raises(LayerError, match="there is no delivery 7"):
             catalogue.advance(connection, 7, "served", {}, at=AT, by=BY)
+
+
+def test_what_waits_is_newer_than_what_is_served_and_has_passed_where_it_must(store: Store) -> None:
+    strict = replace(BRIDGES, name="shelters", mapping={"inspect_first": True})
+    with store.write() as connection:
+        numbers = {}
+        for dataset in (BRIDGES, strict):
+            catalogue.put_dataset(connection, dataset, at=AT, by=BY)
+            for letter in "abc":
+                one = replace(FIRST, dataset=dataset.name, digest=letter * 64)
+                numbers[dataset.name, letter] = catalogue.add_delivery(connection, one, at=AT, by=BY)
+        catalogue.advance(connection, numbers["bridges", "b"], "served", {}, at=AT, by=BY)
+        assert catalogue.waiting(connection) == [numbers["bridges", "c"]]
+        for state in ("inspected", "passed"):
+            catalogue.advance(connection, numbers["shelters", "b"], state, {}, at=AT, by=BY)
+        assert catalogue.waiting(connection) == [numbers["bridges", "c"], numbers["shelters", "b"]]
