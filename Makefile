@@ -45,7 +45,7 @@ test: $(VENV)/test.stamp
 	$(MAKE) --no-print-directory -k -j2 --output-sync=target $(PARTS:%=tests-of-%)
 
 $(PARTS:%=tests-of-%): tests-of-%:
-	$(BIN)/python -m pytest -m "not prove" $(PART_$*)
+	$(BIN)/python -m pytest -m "not prove" --durations=15 --durations-min=5 $(PART_$*)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/python -m ruff check .

@@ -31,11 +31,15 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 
 
+READERS = ("pages", "api")  # what they ask of the store is written elsewhere, and tried on both databases there
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests over made-up cases, and the second database of costly ones: `make prove` does more of them."""
     for item in items:
-        here = getattr(getattr(item, "callspec", None), "params", {})
-        if item.get_closest_marker("one_database") and "postgresql" in here.values():
+        given = getattr(getattr(item, "callspec", None), "params", {})
+        costly = item.get_closest_marker("one_database") or item.path.relative_to(ROOT / "tests").parts[0] in READERS
+        if costly and given.get("database_url") == "postgresql":
             item.add_marker("prove")
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("property")
