@@ -24,6 +24,7 @@ from data.settings import Settings
 from data.store.engine import Store
 from data.store.tables import delivery, warning
 from data.text import translator
+from pages import _why
 from pages._context import Context
 from pages.warn import area_edits, decide, deliveries, differences, editor, inbox, opened, preview, service
 from pages.warn import page as page_module
@@ -64,7 +65,7 @@ def be(monkeypatch: pytest.MonkeyPatch) -> Act:
     """Whoever makes the present request."""
 
     def act(person: Person) -> None:
-        for module in (service, decide, page_module):
+        for module in (service, decide, page_module, _why):
             monkeypatch.setattr(module, "current", lambda: person)
 
     act(ANNA)
