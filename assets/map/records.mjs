@@ -44,8 +44,18 @@ export class Records {
         paint: {'raster-opacity': this.opacity, 'raster-resampling': 'nearest', 'raster-fade-duration': 0},
       },
       {
+        slot: 52, id: 'records-areas', type: 'fill', source: 'records-points', 'source-layer': 'records', layout,
+        minzoom: POINTS_FROM, filter: ['==', ['geometry-type'], 'Polygon'],
+        paint: {'fill-color': palette.survey, 'fill-opacity': 0.15 * this.opacity},
+      },
+      {
+        slot: 52, id: 'records-lines', type: 'line', source: 'records-points', 'source-layer': 'records', layout,
+        minzoom: POINTS_FROM, filter: ['!=', ['geometry-type'], 'Point'],
+        paint: {'line-color': palette.survey, 'line-width': 1.2, 'line-opacity': this.opacity},
+      },
+      {
         slot: 53, id: 'records-points', type: 'circle', source: 'records-points', 'source-layer': 'records', layout,
-        minzoom: POINTS_FROM,
+        minzoom: POINTS_FROM, filter: ['==', ['geometry-type'], 'Point'],
         paint: {
           'circle-radius': ['interpolate', ['linear'], ['zoom'], POINTS_FROM, 2, 18, 5], 'circle-color': palette.land,
           'circle-stroke-color': palette.survey, 'circle-stroke-width': 1.2, 'circle-opacity': this.opacity,
@@ -55,7 +65,7 @@ export class Records {
   }
 
   hitLayers() {
-    return this.visible && this.store ? ['records-points'] : [];
+    return this.visible && this.store ? ['records-points', 'records-lines', 'records-areas'] : [];
   }
 
   tip(/** @type {any} */ feature) {
@@ -66,7 +76,7 @@ export class Records {
   legend() {
     if (!this.store) return null;
     const {name, rows, legend} = this.store;
-    return {name, count: rows ?? undefined, ramp: {kind: 'continuous', stops: legend}, notes: [this.view.words.say('records_a_cell')], times: []};
+    return {name, count: rows?.toLocaleString(this.view.config.locale), ramp: {kind: 'continuous', stops: legend}, notes: [this.view.words.say('records_a_cell')], times: []};
   }
 
   message(/** @type {any} */ feature) {
