@@ -14,7 +14,8 @@ from data.secret_files import read_secret
 from data.store.archive import write_durable
 
 SOURCE = "cap_pushed"  # the module key of such feeds
-MOST_WAITING = 5_000  # files; a sender that outruns the engine is told to come later
+# Files, among them those that were read and are kept a while; a sender that outruns the engine comes later.
+MOST_WAITING = 20_000
 SHORTEST_TOKEN = 24  # bytes
 STAMP = "%Y%m%dT%H%M%S%fZ"
 
@@ -46,8 +47,11 @@ class Spool:
 
 
 def came_at(path: Path) -> datetime:
-    """When a file of a spool came; ValueError where its name does not say."""
-    return datetime.strptime(path.name.partition("-")[0], STAMP).replace(tzinfo=UTC)
+    """When a file of a spool came: as its name says, or for one that somebody put there, as the disk says."""
+    try:
+        return datetime.strptime(path.name.partition("-")[0], STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def spools(sources: Sequence[Mapping[str, Any]]) -> Iterator[Spool]:

@@ -20,7 +20,10 @@ from ingest.source import SourceSpec
 if TYPE_CHECKING:
     from ingest.http import Http
 
-KEPT = timedelta(days=7)  # how long a message stays in the folder after it was read: the archive has it for longer
+AGAIN = timedelta(minutes=10)  # how long a message is handed on in each run, in case a run could not store it
+KEPT = timedelta(
+    hours=6
+)  # how long it stays in the folder, to be read after a restart: the archive has it for longer
 EVERY = timedelta(seconds=10)
 SPEC = replace(CAP, key=SOURCE, title="CAP warnings that are pushed to us", every=EVERY)
 
@@ -41,12 +44,12 @@ class PushedConfiguration(CapConfiguration):
 
 @dataclass(frozen=True)
 class CapPushed:
-    """One sender. Nothing is contacted; `read` are files that an earlier run of this process has handed on."""
+    """One sender. Nothing is contacted; `read` says when a run of this process handed each file on first."""
 
     spec: SourceSpec = field(default=SPEC)
     language: str = "en"
     spool: Spool | None = None
-    read: set[str] = field(default_factory=set)
+    read: dict[str, datetime] = field(default_factory=dict)
 
     @classmethod
     def configured(cls, config: Mapping[str, Any]) -> CapPushed:
@@ -56,20 +59,19 @@ class CapPushed:
         return cls(replace(spec, url=f"/cap/in/{spec.key}"), options.language, spool)
 
     def fetch(self, http: Http, since: datetime | None) -> Sequence[Payload]:
-        """Everything in the folder; what was read in an earlier run and is old enough goes.
+        """What is new in the folder, and what was new in the last minutes; no file is taken away unread.
 
-        A file is handed on in each run, stored once for its content, and never taken away unread.
+        What comes again is stored once for its content.
         """
-        payloads = []
+        now, payloads = http.clock(), []
         for path in self.spool.waiting() if self.spool is not None else ():
-            at = came_at(path)
-            if path.name in self.read and http.clock() - at > KEPT:
+            first = self.read.setdefault(path.name, now)
+            if now - first > KEPT:
                 path.unlink()
-                self.read.discard(path.name)
-                continue
-            body = path.read_bytes()
-            payloads.append(Payload(source=self.spec.key, body=body, received_at=at, name=path.name))
-        self.read.update(payload.name for payload in payloads)
+                del self.read[path.name]
+            elif now - first <= AGAIN:
+                body, at = path.read_bytes(), came_at(path)
+                payloads.append(Payload(source=self.spec.key, body=body, received_at=at, name=path.name))
         return payloads
 
     def parse(self, payload: Payload) -> Parsed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from data.store.archive import Archive
 from data.store.engine import Store
 from data.store.tables import incoming_warning, payload
 from ingest import build_sources
-from ingest.cap_pushed import KEPT
+from ingest.cap_pushed import AGAIN, KEPT
 from ingest.http import Http
 from ingest.runner import Desk, run_source
 from tests.alerts.media.warnings import WARNING
@@ -126,9 +126,19 @@ def test_file_goes_when_it_was_read_and_is_old_and_never_unread(
     client: Any, store: Store, configured: Settings, now: datetime
 ) -> None:
     client.post("/cap/in/neighbours", data=BODY, headers=HEADERS)
-    folder, later = Path(configured.sources[0]["folder"]), now + KEPT + timedelta(hours=1)
+    folder, later = Path(configured.sources[0]["folder"]), now + 4 * KEPT
     feed = next(one for one in build_sources(configured) if one.spec.key == "neighbours")
-    assert run(store, configured, later, feed).stored == 1  # the engine was away for a week: it is read all the same
+    assert run(store, configured, later, feed).stored == 1  # the engine was away for a day: it is read all the same
+    assert len(run(store, configured, later + AGAIN, feed).payloads) == 1  # in case the first run could not store it
+    assert run(store, configured, later + AGAIN + AGAIN, feed).payloads == ()  # not read over and over
     assert len(list(folder.iterdir())) == 1
-    run(store, configured, later, feed)
+    run(store, configured, later + KEPT + AGAIN, feed)
     assert list(folder.iterdir()) == []
+
+
+def test_file_that_somebody_put_there_under_another_name_stops_nothing(
+    client: Any, store: Store, configured: Settings, now: datetime
+) -> None:
+    client.post("/cap/in/neighbours", data=b"<alert>not CAP", headers=HEADERS)
+    (Path(configured.sources[0]["folder"]) / "by hand.xml").write_bytes(BODY)
+    assert run(store, configured, now).stored == 1
