@@ -30,8 +30,9 @@ def shares(units: Sequence[Mapping[str, Any]], base_dir: Path, at: datetime) -> 
     index = load_regions(base_dir)
     found: dict[int, list[int]] = {}
     for one in units:
-        if one["records"] and (code := region_code(one["unit"], index)):
-            counts = found.setdefault(index.by_code(code) or 0, [0, 0])
+        region = index.by_code(region_code(one["unit"], index)) if one["records"] else None
+        if region is not None:
+            counts = found.setdefault(region, [0, 0])
             counts[0] += one["error"]
             counts[1] += one["records"]
     if not found:
