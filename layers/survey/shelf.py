@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,10 @@ class Shelf:
         """The stores that can be opened, in order."""
         found = [path.parent.name for path in self.folder.glob(f"*/{MANIFEST}")]
         return sorted(name for name in found if _NAME.fullmatch(name))
+
+    def built_at(self, name: str) -> datetime:
+        """When a store last became what it is."""
+        return datetime.fromtimestamp((self.folder / name / MANIFEST).stat().st_mtime, UTC)
 
     def open(self, name: str) -> Store:
         """A store as its folder holds it now; LayerError where there is none of this name."""

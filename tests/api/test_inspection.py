@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -172,3 +173,7 @@ def test_impact_says_how_much_of_a_survey_was_inspected(
         put_dataset(connection, dataset("restricted"), at=now, by="x")
     (closed,) = client.get("/api/impact.json?code=CN-110108").json["surveyed"]
     assert closed["count"] is None  # a drawn area is not counted for who may not see single records
+    shutil.copytree(settings.home / "records" / "houses", settings.home / "records" / "found")
+    surveyed = client.get("/api/impact.json?code=CN-110108").json["surveyed"]
+    uncatalogued = next(one for one in surveyed if one["dataset"] == "found")
+    assert (uncatalogued["inspected_share"], uncatalogued["passed_share"]) == (None, None)  # there, and unknown
