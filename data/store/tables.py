@@ -1073,6 +1073,34 @@ exchange_transfer = Table(
     sa.CheckConstraint("state IN ('moving', 'arrived', 'refused')", name="state"),
 )
 
+# The last time that a peer was visited by itself; while it goes on, whoever carries it out says so in `alive_at`.
+exchange_visit = Table(
+    "exchange_visit",
+    metadata,
+    Column("peer", String(40), primary_key=True),
+    _column("began_at", UtcTime),
+    _column("alive_at", UtcTime),
+    _column("ended_at", UtcTime, nullable=True),
+    _column("whole_at", UtcTime, nullable=True),  # when last everything had arrived
+    _column("arrived", Integer),  # deliveries of that visit that are there
+    _column("missing", Integer),  # and that are not
+    _column("reason", Text, server_default=""),  # why it ended early
+)
+
+# Deliveries that a person wants on the map; `alive_at` as above.
+survey_serving = Table(
+    "survey_serving",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("delivery_id", Key, ForeignKey("survey_delivery.id")),
+    _column("asked_at", UtcTime),
+    _column("asked_by", String(255)),
+    _column("alive_at", UtcTime, nullable=True),
+    _column("ended_at", UtcTime, nullable=True),
+    _column("error", Text, server_default=""),
+    Index(None, "delivery_id"),
+)
+
 # One run of the rules over a delivery; its findings lie in `folder` below the home folder.
 survey_inspection = Table(
     "survey_inspection",
