@@ -1115,6 +1115,23 @@ survey_inspection = Table(
     Index(None, "delivery_id", "id"),
 )
 
+# A run that a person has asked for on the page; a process of its own works on it.
+inspection_job = Table(
+    "inspection_job",
+    metadata,
+    Column("id", Key, primary_key=True),
+    _column("delivery_id", Key, ForeignKey("survey_delivery.id")),
+    _column("actor", Json),  # who asked, with the roles and limits that were checked then
+    _column("at", UtcTime),
+    _column("state", String(20)),  # waiting running done failed cancelled
+    _column("phase", String(20), server_default=""),
+    _column("done", sa.BigInteger, server_default="0"),  # records
+    _column("total", sa.BigInteger, server_default="0"),
+    _column("beat_at", UtcTime),
+    _column("reason", Text, server_default=""),
+    Index(None, "delivery_id", "id"),
+)
+
 # How many records there ought to be: the newest of a dataset and unit counts.
 survey_expected = Table(
     "survey_expected",
