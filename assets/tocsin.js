@@ -104,6 +104,17 @@
   const address = (chosen) => put("region", chosen && chosen.code);
   const feed_address = (key) => put("source", key);
 
+  /** Several choices in the address, each under the last word of its input's id. */
+  function choices_address() {
+    const query = new URLSearchParams();
+    for (const [input, value] of Object.entries(window.dash_clientside.callback_context.inputs)) {
+      if (value && value !== "any") query.set(input.replace(/\.value$/, "").replace(/^.*-/, ""), value);
+    }
+    const asked = query.size ? `?${query}` : "";
+    window.history.replaceState(window.history.state, "", window.location.pathname + asked + window.location.hash);
+    return noUpdate();
+  }
+
   /** j and k walk the list, Escape goes back, ? lists the keys. */
   function walk(step) {
     const rows = [...document.querySelectorAll(".side .row:not(.flat)")].filter((row) => row.offsetParent !== null);
@@ -168,6 +179,6 @@
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    tocsin: { theme, clocks, active, pane, layers, choose_field, shown_field, choose_survey, address, feed_address },
+    tocsin: { theme, clocks, active, pane, layers, choose_field, shown_field, choose_survey, address, feed_address, choices_address },
   });
 })();

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from layers.frame.place import Place
 
 PATH, TITLE, ACTION, IN_MENU = "/place", "Place", "plan.view", False
+PATH_PLAN = "/plan"
 SPAN = timedelta(days=7)  # up to now, where the address names no times
 AHEAD = timedelta(days=2)  # warnings and forecasts that hold from now on
 QUICK = {"1": timedelta(days=1), "7": SPAN, "30": timedelta(days=30), "365": timedelta(days=365)}
 POINT_DIGITS = 14  # of the cell around a point: 2.4 km at the equator
 WRITTEN = "%Y-%m-%d %H:%M"
+UNREADABLE = "This cannot be read: a time is written as 2026-11-22 03:00, a position in degrees."
 
 
 def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Component:
@@ -110,8 +112,10 @@ def answered(context: Context, t: Translate, locale: str, asked: Mapping[str, st
         kinds = [word for word in asked.get("kinds", "").split(",") if word]
         found = known(place, start, end, kinds, offset=int(asked.get("offset") or 0), limit=DRAWN)
     except (LayerError, ValueError) as error:
+        why = t(str(error)) if isinstance(error, LayerError) else t(UNREADABLE)
         how = t("Choose a place on Watch or Plan: the panel of a region or of a point has the link.")
-        return [html.P(["⚠ ", str(error)], className="bad"), html.P(how)], ""
+        ways = [dcc.Link(t(word), href=path, className="act") for word, path in (("Watch", "/"), ("Plan", PATH_PLAN))]
+        return [html.P(["⚠ ", why], className="bad", role="alert"), html.P(how), html.Div(ways, className="acts")], ""
     kept = {name: value for name, value in asked.items() if name not in ("kinds", "offset")}
     whole = [dcc.Link(t("All kinds"), href=f"{PATH}?{urlencode(kept)}", className="act")] if kinds else []
     return [*whole, *answer(found, asked, context.settings.zone, t)], _name(place, context, t, locale)

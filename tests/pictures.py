@@ -1,4 +1,4 @@
-"""The pictures of the documents: the real system over the scene. Run: python -m tests.pictures [FOLDER]"""
+"""Pictures of the documents: the real system over the scene. Run: python -m tests.pictures [FOLDER] [--surveys]"""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 
 from data.clock import utc_now
 from data.store.engine import open_store
-from tests import plan_scene, scene
+from tests import plan_scene, scene, survey_scene
 from tests.browser.conftest import ARGUMENTS, until
 from tests.conftest import ROOT
 from tests.running import FeedServer, Running
 
+ROLES = ("viewer", "duty", "planner", "author")
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 READY = {
     "watch": "Boolean(document.querySelector('.list .mark-red')) && (innerWidth < 800 || window.tocsinMap?.ready)",
@@ -23,6 +24,14 @@ READY = {
     " && (innerWidth < 800 || Boolean(window.tocsinMap?.ready))",
 }
 PATHS = {"watch": "/", "feeds": "/feeds", "plan": "/plan?region=US-29113&tab=ranking"}
+SURVEYS = {  # what the documents of surveys show, and what must be there first
+    "surveys": ("/surveys", "#surveys-list table"),
+    "survey-sharing": ("/surveys/houses/sharing", "#sharing-lists table"),
+    "survey-inspection": ("/surveys/houses/inspection", "#inspection-body .js-plotly-plot .main-svg"),
+    "survey-changes": ("/surveys/shelters/changes", ".surveys table"),
+    "survey-submissions": ("/surveys/submissions", "#submissions table"),
+    "place": ("/place?region=CN-410105", ".js-plotly-plot .main-svg"),
+}
 
 
 def save(page: Any, path: Path) -> None:
@@ -52,23 +61,43 @@ def take(browser: Any, system: Running, folder: Path) -> None:
             context.close()
 
 
+def take_surveys(browser: Any, system: Running, folder: Path) -> None:
+    """The pages of surveys: wide, and the catalogue also narrow and dark."""
+    seen = [("wide", "light", name) for name in SURVEYS] + [("narrow", "dark", "surveys")]
+    for size, scheme, name in seen:
+        width, height = SIZES[size]
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page = context.new_page()
+        system.sign_in(page)
+        path, ready = SURVEYS[name]
+        page.goto(f"{system.url}{path}")
+        page.locator(ready).first.wait_for()
+        page.wait_for_timeout(2000)
+        save(page, folder / f"{name}-{size}-{scheme}.png")
+        context.close()
+
+
 def main() -> None:
     from playwright.sync_api import sync_playwright
 
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
+    named = [word for word in sys.argv[1:] if not word.startswith("--")]
+    folder = Path(named[0]) if named else ROOT / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     server = FeedServer()
     scene.stage(server, utc_now())
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        settings = {"allow_hosts": [f"127.0.0.1:{server.port}"], "zone": "Asia/Shanghai"}
-        system = Running(Path(home), scene.sources(server), settings=settings)
+        settings = {**survey_scene.settings(utc_now()), "allow_hosts": [f"127.0.0.1:{server.port}"]}
+        system = Running(Path(home), scene.sources(server), settings=settings, roles=ROLES)
         try:
             system.wait_ready()
             store = open_store(f"sqlite:///{Path(home) / 'tocsin.db'}")
             plan_scene.fill(store, Path(home), utc_now())
+            survey_scene.fill(store, Path(home), utc_now())
             store.close()
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(ARGUMENTS))
-            take(browser, system, folder)
+            take_surveys(browser, system, folder)
+            if "--surveys" not in sys.argv:
+                take(browser, system, folder)
             browser.close()
         finally:
             system.stop()

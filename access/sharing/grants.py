@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -139,6 +140,14 @@ def of_dataset(connection: Connection, dataset: str, asked_by: str | None = None
     """Requests for a dataset, the newest first; of one person where named."""
     query = sa.select(survey_grant).where(survey_grant.c.dataset == dataset).order_by(survey_grant.c.id.desc())
     return list(connection.execute(query if asked_by is None else query.where(survey_grant.c.asked_by == asked_by)))
+
+
+def waiting(connection: Connection, email: str, now: datetime) -> Counter[str]:
+    """How many requests for each dataset wait for somebody to decide, without those of one person."""
+    query = sa.select(survey_grant.c.dataset).where(
+        survey_grant.c.granted.is_(None), survey_grant.c.expires_at > now, survey_grant.c.asked_by != email
+    )
+    return Counter(connection.scalars(query))
 
 
 def in_force(connection: Connection, dataset: str, reader: str, now: datetime) -> sa.Row[Any] | None:

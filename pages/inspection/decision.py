@@ -17,6 +17,8 @@ from pages._context import Context
 from pages._times import local
 from pages.surveys.words import state_word
 
+LONGEST = 2000  # of a reason
+
 
 def section(context: Context, seen: Inspected, t: Translate) -> list[Component]:
     """The trace of the delivery and of those before and after it, and the form."""
@@ -72,21 +74,21 @@ def _trace(context: Context, one: Any, trace: list[Any], present: int, t: Transl
     if one.answers is not None:
         head += [" · ", t("answers a returned delivery")]
     steps = [
-        html.Li([local(step.at, zone), " · ", state_word(step.state, t), " · ", step.by, *_said(step.detail, t)])
+        html.Li([local(step.at, zone), " · ", state_word(step.state, t), " · ", step.by, *said(step.detail, t)])
         for step in trace
     ]
     return html.Article([html.H3(head), html.Ul(steps)], className="delivery")
 
 
-def _said(detail: Mapping[str, Any], t: Translate) -> list[Any]:
-    """The words of a decision, with the rate and the limit that stood beside it."""
+def said(detail: Mapping[str, Any], t: Translate) -> list[Any]:
+    """The words of a decision, with the rate and the limit that stood beside it; also of another office's."""
     parts: list[Any] = []
     if detail.get("why"):
-        parts += [" · ", html.Q(str(detail["why"]))]
-    if detail.get("rate") is not None:
-        low, rate, high = (100 * detail[name] for name in ("low", "rate", "high"))
-        parts += [" · ", t("error rate {rate} % ({low} to {high})").format(
-            rate=f"{rate:.2f}", low=f"{low:.2f}", high=f"{high:.2f}")]  # fmt: skip
-    if detail.get("limit_percent") is not None:
-        parts += [" · ", t("limit {n} %").format(n=f"{detail['limit_percent']:g}")]
+        parts += [" · ", html.Q(str(detail["why"])[:LONGEST])]
+    bounds = [detail.get(name) for name in ("rate", "low", "high")]
+    if all(isinstance(one, int | float) for one in bounds):
+        rate, low, high = (f"{100 * one:.2f}" for one in bounds)  # type: ignore[operator]
+        parts += [" · ", t("error rate {rate} % ({low} to {high})").format(rate=rate, low=low, high=high)]
+    if isinstance(limit := detail.get("limit_percent"), int | float):
+        parts += [" · ", t("limit {n} %").format(n=f"{limit:g}")]
     return parts

@@ -19,15 +19,26 @@ from data.surveys import survey_names
 from data.text import Translate
 from pages._context import Context
 from pages._times import local
+from pages.surveys.heads import closed, head
 from pages.surveys.sentences import sentence
-from pages.surveys.words import CLASSES, LEVELS, MODES, STATES, hidden, records_told, state_word, title_of
+from pages.surveys.words import (
+    CLASSES,
+    LEVELS,
+    MODES,
+    STATES,
+    hidden,
+    next_step,
+    records_told,
+    state_word,
+    title_of,
+)
 
 SHOWN = 50  # deliveries on the page, the newest first
 REASONS = 20
 PART = 65_536  # refused records read at a time
 
 
-def layout(context: Context, t: Translate, locale: str, name: str, parts: Sequence[Any] = ()) -> Component:
+def layout(context: Context, t: Translate, locale: str, name: str) -> Component:
     """The page of a dataset; LayerError where there is none of this name."""
     with context.store.read() as connection:
         row = read_dataset(connection, name)
@@ -36,17 +47,15 @@ def layout(context: Context, t: Translate, locale: str, name: str, parts: Sequen
         traces = {one.id: read_trace(connection, one.id) for one in deliveries[:SHOWN]}
     if hidden(permitted):
         raise LayerError(f"there is no dataset {name}")
-    links = [dcc.Link(t(part.TITLE), href=f"/surveys/{name}/{part.WORD}", className="act") for part in parts]
     more = len(deliveries) - SHOWN
     return html.Div(
         className="surveys",
         children=[
-            html.P(dcc.Link(["← ", t("Surveys")], href="/surveys")),
-            html.H1(title_of(row, locale)),
+            *head(name, title_of(row, locale), "", t),
+            *_standing(deliveries, row, t),
             _facts(context, row, t, locale),
-            html.Div(links, className="acts") if links else None,
             html.H2(t("Deliveries of the dataset")),
-            *([] if permitted.records else [html.P(t(permitted.why), className="dim")]),
+            *([] if permitted.records else [closed(name, permitted.why, t)]),
             *[_delivery(context, one, traces[one.id], permitted, t) for one in deliveries[:SHOWN]],
             *([] if deliveries else [html.P(t("nothing delivered"), className="empty")]),
             *([html.P(t("and {n} earlier ones").format(n=more), className="dim")] if more > 0 else []),
@@ -54,6 +63,16 @@ def layout(context: Context, t: Translate, locale: str, name: str, parts: Sequen
             _schema(row.record_schema if permitted.counts else {}, t),
         ],
     )
+
+
+def _standing(deliveries: Sequence[Any], row: Any, t: Translate) -> list[Component]:
+    """How far the newest delivery is, and what is to be done next."""
+    newest = next(iter(deliveries), None)
+    if newest is None:
+        return []
+    said = [t("Version {n}").format(n=newest.version), " · ", state_word(newest.state, t)]
+    wanted = next_step(newest, row, t)
+    return [html.P([html.Strong(said), *([" · ", html.Span(wanted, className="bad")] if wanted else [])])]
 
 
 def _facts(context: Context, row: Any, t: Translate, locale: str) -> Component:
@@ -86,6 +105,7 @@ def _delivery(context: Context, one: Any, trace: Sequence[Any], permitted: Permi
         [
             html.H3([t("Version {n}").format(n=one.version), " · ", state_word(one.state, t)]),
             html.P([local(one.received_at, zone), " · ", one.received_by, " · ", " · ".join(said)]),
+            _quality(one, trace, t),
             *(_within(context, one, t) if permitted.records else []),
             html.Details(
                 [
@@ -100,6 +120,15 @@ def _delivery(context: Context, one: Any, trace: Sequence[Any], permitted: Permi
     )  # fmt: skip
 
 
+def _quality(one: Any, trace: Sequence[Any], t: Translate) -> Component:
+    """The way to its inspection; where there was none, nothing is known."""
+    address = f"/surveys/{one.dataset}/inspection?delivery={one.id}"
+    if any(step.state == "inspected" for step in trace):
+        return html.P(dcc.Link(t("What the inspection found"), href=address))
+    return html.P(["? ", t("Nobody has inspected this delivery: nothing is known of its quality."), " ",
+                   dcc.Link(t("Inspection"), href=address)], className="light-never")  # fmt: skip
+
+
 def _within(context: Context, one: Any, t: Translate) -> list[Component]:
     """What could give records away: names of files, notes with values, reasons with what stood there."""
     notes = html.Ul([html.Li(sentence(note, t)) for note in one.notes])
@@ -112,10 +141,14 @@ def _within(context: Context, one: Any, t: Translate) -> list[Component]:
 
 def _sources(sources: Sequence[Mapping[str, Any]], t: Translate) -> Component:
     lines = [
-        html.Li([str(one.get("name", "?")), html.Span(f" · {int(one.get('bytes', 0)):,} B", className="dim")])
+        html.Li([str(one.get("name", "?")), html.Span(f" · {_size(int(one.get('bytes', 0)))}", className="dim")])
         for one in sources
     ]
     return html.Details([html.Summary(t("Files: {n}").format(n=len(lines))), html.Ul(lines)])
+
+
+def _size(octets: int) -> str:
+    return f"{octets / 1e6:,.1f} MB" if octets >= 100_000 else f"{octets / 1e3:.1f} kB"
 
 
 def _refused(path: Path, count: int, t: Translate) -> list[Component]:

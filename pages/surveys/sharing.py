@@ -25,6 +25,7 @@ from pages._facts import FactReader
 from pages._locale import locale_of
 from pages._sharing_words import ALLOWS, READS, STATES
 from pages._times import local
+from pages.surveys.heads import head, title_for
 from pages.surveys.words import CLASSES
 
 WORD, TITLE, ACTION = "sharing", "Sharing", "plan.view"
@@ -35,20 +36,18 @@ FORMS = {"csv": "CSV", "geojson": "GeoJSON", "parquet": "Parquet"}
 
 def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Component:
     """The page of a dataset."""
-    name = asked["dataset"]
+    name, decides = asked["dataset"], current().may("surveys.decide")
+    title = title_for(context, _sights(context).permit(name), locale)
+    form = [html.H2(t("Ask to see more")), _form(t)]
+    lists = [html.Div(id="sharing-said", role="status"), html.Div(_lists(context, name, t), id="sharing-lists")]
     return html.Div(
         className="surveys",
         children=[
-            html.P(dcc.Link(["← ", name], href=f"/surveys/{name}")),
-            html.H1(t("Sharing")),
+            *head(name, title, WORD, t),
             dcc.Store(id="sharing-dataset", data=name),
             dcc.Store(id="sharing-changed"),
             html.Div(_own(context, name, t), id="sharing-own"),
-            html.H2(t("Ask to see more")),
-            _form(t),
-            html.Div(id="sharing-said", role="status"),
-            html.Div(_lists(context, name, t), id="sharing-lists"),
-            *(_terms(context, name, t) if current().may("surveys.decide") else []),
+            *([*lists, *form, *_terms(context, name, t)] if decides else [*form, *lists]),
         ],
     )
 
@@ -229,7 +228,7 @@ def _lists(context: Context, name: str, t: Translate) -> list[Component]:
     decides, zone = person.may("surveys.decide"), context.settings.zone
     mine = None if decides else person.email
     with context.store.read() as connection:
-        asked = grants.of_dataset(connection, name, mine)[:SHOWN]
+        asked = sorted(grants.of_dataset(connection, name, mine)[:SHOWN], key=lambda one: one.granted is not None)
         read = [one for one in reads.of_dataset(connection, name) if mine in (None, one.reader)][:SHOWN]
         copies = [one for one in list_copies(connection, name) if mine in (None, one.reader)][:SHOWN]
     requests = [_request(one, grants.state_of(one, now), zone, t) for one in asked]

@@ -32,15 +32,31 @@ def state_word(state: str, t: Translate) -> str:
     return f"{SIGNS.get(state, '?')} {t(STATES.get(state, state))}"
 
 
+def next_step(delivery: Any, dataset: Any, t: Translate) -> str:
+    """What somebody has to do before a dataset's newest delivery goes on; nothing where it is where it belongs."""
+    if delivery is None:
+        return ""
+    first = bool((dataset.mapping or {}).get("inspect_first"))
+    steps = {
+        "loaded": t("to be inspected") if first else t("to be brought onto the map"),
+        "inspected": t("to be passed or returned"),
+        "passed": t("to be brought onto the map"),
+        "returned": t("the unit is to deliver again"),
+    }
+    return steps.get(delivery.state, "")
+
+
 def hidden(permit: Permit) -> bool:
     """Whether not even the name is told: of a secret dataset, to those who may see nothing of it."""
     return permit.data_class == "secret" and not permit.counts
 
 
 def records_told(count: int | None, permit: Permit, t: Translate) -> str:
-    """How many records there are, as exactly as may be told; a dash for those who may not count all of them."""
-    if count is None or not permit.counts or permit.limits or permit.facets:
+    """How many records there are, as exactly as may be told to this account."""
+    if count is None:
         return "–"
+    if not permit.counts or permit.limits or permit.facets:
+        return t("not told")
     if 0 < count < permit.least:
         return t("fewer than {n}").format(n=permit.least)
     return f"{count // permit.least * permit.least:,}" + ("+" if permit.least > 1 and count else "")
