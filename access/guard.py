@@ -21,7 +21,7 @@ from access.keys import read_keys
 from access.labels import action_of_callback, action_of_rule, needs
 from access.matrix import CALLBACK_RULE, PROGRAM_RULES, PUBLIC_RULES, TOKEN_RULES
 from access.oidc import read_provider
-from access.people import EXTENSION, NOBODY, Access, Person, access, current
+from access.people import EXTENSION, Access, Person, access, current
 from data.clock import Clock, utc_now
 from data.errors import ConfigError
 from data.settings import Settings
@@ -142,8 +142,7 @@ def _decide_token() -> AnyResponse | None:
 
 def _decide_program(server: Flask, rule: str) -> AnyResponse | None:
     """Whether a program may read with the token of an account: what the account may, and nothing that changes."""
-    scheme, _, token = request.headers["Authorization"].partition(" ")
-    person = tokens.load(access().store, token.strip(), access().clock()) if scheme.lower() == "bearer" else NOBODY
+    person = tokens.load(access().store, tokens.shown(request.headers["Authorization"]), access().clock())
     if not person.signed_in:
         _note_denied(Person(email="a bearer token"), "unknown token", request.path)
         refusal = deny(401, "This token is not known.")

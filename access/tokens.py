@@ -6,6 +6,7 @@ second factor.
 
 from __future__ import annotations
 
+import base64
 import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -67,6 +68,19 @@ def of(connection: Connection, user_id: int) -> list[sa.Row[Any]]:
     """The tokens of an account, the newest first."""
     query = sa.select(api_token).where(api_token.c.user_id == user_id).order_by(api_token.c.id.desc())
     return list(connection.execute(query))
+
+
+def shown(authorization: str) -> str:
+    """The token that a program shows: as a bearer, or as the password of HTTP Basic beside any name; "" for none."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def load(store: Store, token: str, now: datetime) -> Person:

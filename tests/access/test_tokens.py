@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -71,6 +72,19 @@ def test_it_may_no_more_than_it_is_for_and_wakes_no_role_that_needs_two_proofs(p
     assert ask(programs, "/ogc/look", narrow).json["roles"] == ["viewer"]
     assert ask(programs, "/ogc/plan", narrow).status_code == 403
     assert ask(programs, "/ogc/look", token_of(programs, "admin")).json["roles"] == ["viewer"]
+
+
+def test_it_is_the_password_of_programs_that_know_no_bearer(programs: Web) -> None:
+    token = token_of(programs, "planner")
+
+    def basic(text: str) -> Any:
+        return ask(programs, "/ogc/plan", base64.b64encode(text.encode()).decode(), scheme="Basic")
+
+    assert basic(f"anybody:{token}").json == {"email": PEOPLE["planner"]}
+    for wrong in (f"{token}:", f"anybody:{token}x", token, "anybody:", "", f"{PEOPLE['planner']}:a password"):
+        assert basic(wrong).status_code == 401
+    assert ask(programs, "/ogc/plan", "no base64", scheme="Basic").status_code == 401
+    assert ask(programs, "/ogc/plan", token, scheme="Digest").status_code == 401
 
 
 def test_it_changes_nothing_and_opens_no_other_address(programs: Web) -> None:
