@@ -42,6 +42,7 @@ def register(
     from api import (
         ack,
         cap_in,
+        changes,
         evidence,
         exchange,
         exercise,
@@ -74,7 +75,7 @@ def register(
     )
     for module in (
         ack, cap_in, live, levels, features, fields, history, export, impact, tiles, wind, search, payloads, health,
-        scripts, exercise, records, evidence, inspection, exchange, frame, ogc, stac,
+        scripts, exercise, records, changes, evidence, inspection, exchange, frame, ogc, stac,
     ):  # fmt: skip
         server.register_blueprint(module.blueprint)
     for prefix in ("api", "t", "ogc", "stac"):

@@ -88,7 +88,7 @@ def _answer(make: Callable[[Any, Facts], Export]) -> Response:
             row, here.settings.base_dir, here.clock(), zone=here.settings.zone, locale=_locale(here.settings.locale),
             exercise=scenario_of(here.clock), reader=current().email,
         )  # fmt: skip
-        with _place():
+        with place():
             made = make(row, facts)
     except (LayerError, ValueError) as error:
         return fault(400, "bad_request", str(error))
@@ -108,7 +108,8 @@ def _locale(office: str) -> str:
 
 
 @contextmanager
-def _place() -> Iterator[None]:
+def place() -> Iterator[None]:
+    """One of the files that are made at a time; Busy after a while of waiting."""
     if not _places.acquire(timeout=PATIENCE_S):
         raise Busy
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 
+from access.keys import read_keys
 from access.people import current
 from access.sharing.permits import permit, permits
 from access.sharing.reads import Kind, TileReads, note_read
@@ -18,7 +19,9 @@ from data.regions import load_regions
 from data.store.engine import Store
 
 if TYPE_CHECKING:
+    from layers.survey.marks.book import Book
     from layers.survey.sight import Sight
+    from layers.survey.store import Store as Records
 
 EXTENSION = "tocsin.tile_reads"
 
@@ -47,9 +50,26 @@ class Sights:
     def open(self, name: str) -> Sight:
         """A store; LayerError where there is none, NotPermitted where nothing of it may be seen."""
         from layers.survey.shelf import shelf_of
+
+        return self._sight(shelf_of(self.home).open(name), name)
+
+    def compared(self, name: str, versions: tuple[int, int], kind: str) -> Sight:
+        """What a delivery added, changed or removed against another, as `open` has the dataset itself."""
+        from layers.survey.shelf import shelf_of
+
+        return self._sight(shelf_of(self.home).open_compared(name, versions, kind), name)
+
+    def _sight(self, records: Records, name: str) -> Sight:
         from layers.survey.sight import Sight
 
-        return Sight(shelf_of(self.home).open(name), self.permit(name), self.above())
+        permit = self.permit(name)
+        return Sight(records, permit, self.above(), lambda: self.book().of_reader(permit, self.now))
+
+    def book(self) -> Book:
+        """The book of copies with the secret of this office."""
+        from layers.survey.marks.book import Book
+
+        return Book(self.store, read_keys(self.home).mark.encode())
 
     def above(self) -> Above:
         """Which regions hold a region."""

@@ -127,6 +127,8 @@ def words(t: Translate) -> dict[str, str]:
         "layer_field": t("Gridded data"),
         "layer_survey": t("Survey"),
         "records_a_cell": t("records a cell of the picture, by powers of ten"),
+        "layer_changes": t("Two deliveries compared"),
+        "changes_darker": t("the darker, the more records a cell; signs where few stand"),
         "layer_choropleth": t("Regions by value"),
         "layer_wind": t("Wind"),
         "layer_compare": t("Comparison"),

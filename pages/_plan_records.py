@@ -114,7 +114,10 @@ def register(dash_app: Dash, context: Context) -> None:
             return html.P(t(str(error)), className="bad", role="alert"), []
         _sights(context).note(store, "counts", where=str(where.get("where", "")), area=outline is not None)
         single = _table(store.schema, t) if store.permit.records else html.P(t(store.permit.why), className="dim")
-        return _counts(told, store, outline is not None, t), single
+        shown = [*_counts(told, store, outline is not None, t)]
+        if told.total != 0:
+            shown.append(_printed(store, str(where.get("where", "")), outline, locale_of(context), t))
+        return shown, single
 
     @dash_app.callback(
         Output("plan-records-grid", "getRowsResponse"), Input("plan-records-grid", "getRowsRequest"),
@@ -177,6 +180,24 @@ def _counts(told: Told, store: Sight, inside: bool, t: Translate) -> list[Compon
     head = html.P([html.B(_number(told.total, store, t)), " ", whole, " · ", place, ", ", how])
     none = [html.P(t("No record is chosen here."), className="dim")] if told.total == 0 else []
     return [head, *none, *charts]
+
+
+def _printed(store: Sight, where: str, outline: Any, locale: str, t: Translate) -> Component:
+    """A map of the choice to print: of the drawn area where there is one."""
+    bounds = "" if outline is None else ",".join(f"{edge:.5f}" for edge in outline.bounds)
+    given = {name: value for name, value in (("where", where), ("bbox", bounds), ("locale", locale)) if value}
+    address, limit = f"/api/records/{store.permit.dataset}/map", {"minLength": 10, "maxLength": 400, "required": True}
+    fields = [
+        *[dcc.Input(name=name, type="hidden", value=value) for name, value in given.items()],
+        html.Label([t("What the map is needed for"), dcc.Input(name="purpose", type="text", **limit)]),
+        *[html.Button(form.upper(), formAction=f"{address}.{form}", className="act", type="submit")
+          for form in ("png", "pdf")],
+    ]  # fmt: skip
+    said = t("It carries your name and an unseen mark, by which it is known again when it is cut or saved anew.")
+    return html.Details(
+        [html.Summary(t("Printed map")), html.Form(fields, method="GET", action=f"{address}.png", className="choices"),
+         html.P(said, className="dim")],
+    )  # fmt: skip
 
 
 def _number(count: int | None, store: Sight, t: Translate) -> str:

@@ -22,9 +22,9 @@ export class Legend {
   draw() {
     if (document.activeElement?.closest('.map-mark') && this.body.contains(document.activeElement)) return; // in use
     const sections = [];
-    const {data, field, wind, compare, choropleth, records} = this.view;
+    const {data, field, wind, compare, choropleth, records, changes} = this.view;
     const inOrder = data.flatMap((layer) => (layer === field ? [field, compare, wind] : [layer]));
-    for (const layer of [...inOrder, choropleth, records]) {
+    for (const layer of [...inOrder, choropleth, records, changes]) {
       if (layer === field && choropleth.visible && choropleth.legend()) continue; // its regions are drawn, with its ramp
       const facts = layer.visible ? layer.legend() : null;
       if (facts) sections.push(this.section(layer, facts));
@@ -39,6 +39,7 @@ export class Legend {
     const section = make('section', `map-legend-${layer.topic}`, title);
     if (layer.failed) section.append(make('p', 'map-legend-failed', words.say('layer_failed', {time: words.time(layer.failed)})));
     if (facts.levels) section.append(this.levels(facts.levels));
+    if (facts.signs) section.append(this.signs(facts.signs));
     if (facts.circles) section.append(this.circles(facts.circles));
     if (facts.ramp) section.append(this.ramp(facts.ramp));
     if (facts.hatched) section.append(make('p', 'map-legend-hatched', make('i', 'map-swatch map-swatch-unknown'), words.say('hatched')));
@@ -84,6 +85,15 @@ export class Legend {
       list.append(make('li', '', swatch, shape, make('span', '', words.level(key)), make('b', '', count ? String(count) : '')));
     }
     return list;
+  }
+
+  /** Letters in their colour, what they stand for, and how many there are. */
+  signs(/** @type {{letter: string, colour: string, word: string, count: string}[]} */ signs) {
+    return make('ul', 'map-legend-levels', ...signs.map(({letter, colour, word, count}) => {
+      const swatch = make('b', 'map-sign', letter);
+      swatch.style.background = colour;
+      return make('li', '', swatch, make('span'), make('span', '', word), make('b', '', count));
+    }));
   }
 
   circles(/** @type {number[]} */ magnitudes) {

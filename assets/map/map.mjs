@@ -2,6 +2,7 @@
 
 import {Announcer} from './announce.mjs';
 import {Base} from './base.mjs';
+import {Changes} from './changes.mjs';
 import {Choropleth} from './choropleth.mjs';
 import {present} from './clock.mjs';
 import {Compare} from './compare.mjs';
@@ -72,6 +73,7 @@ export class MapView {
     this.field = new Field(this);
     this.survey = new Survey(this);
     this.records = new Records(this);
+    this.changes = new Changes(this);
     this.choropleth = new Choropleth(this);
     this.footprint = new Footprint(this);
     this.draw = new Draw(this);
@@ -85,7 +87,7 @@ export class MapView {
     this.versions = {};
     /** @type {Record<string, any>} */
     this.timings = {};
-    this.style = new Style([this.base, ...this.data, this.records, this.choropleth, this.footprint, this.wind]);
+    this.style = new Style([this.base, ...this.data, this.records, this.changes, this.choropleth, this.footprint, this.wind]);
     /** Why what is shown may no longer hold; empty while it does. */
     this.blind = '';
     this.evaluatedAt = null;
@@ -310,7 +312,7 @@ export class MapView {
   /** The topmost thing at a point: points before areas, areas before regions. */
   at(/** @type {{x: number, y: number}} */ {x, y}) {
     const areas = /** @type {any[]} */ ([this.regions, this.choropleth, this.warnings]);
-    for (const layer of [this.events, this.stations, this.records, this.survey, this.warnings, this.choropleth, this.regions]) {
+    for (const layer of [this.events, this.stations, this.records, this.changes, this.survey, this.warnings, this.choropleth, this.regions]) {
       const layers = layer.hitLayers().filter((id) => this.map.getLayer(id));
       if (!layers.length) continue;
       const reach = areas.includes(layer) ? 0 : 4;
@@ -440,6 +442,7 @@ export class MapView {
     else if (command.type === 'draw') this.draw.start(command.mode, command.geometry, command.edited);
     else if (command.type === 'footprint') this.footprint.show(command.geometry, Boolean(command.filled));
     else if (command.type === 'records') this.records.show(command.store);
+    else if (command.type === 'changes') this.changes.show(command.kinds);
     else if (command.type === 'choropleth') this.choropleth.show(command.kind, command.url, command.table);
     else if (command.type === 'table') this.showTable(Boolean(command.value));
     else if (command.type === 'wind') {

@@ -1,7 +1,7 @@
 /** Survey records by the hundred million: a picture of how many there are, and points to press on when close. */
 
-const POINTS_FROM = 14;
-const LAST = 20;
+export const POINTS_FROM = 14;
+export const LAST = 20;
 
 export class Records {
   title = 'layer_records';

@@ -26,13 +26,16 @@ def finish_copy(connection: Connection, number: int, rows: int) -> None:
     connection.execute(survey_copy.update().where(survey_copy.c.id == number).values(rows=rows))
 
 
-def find_copy(connection: Connection, dataset: str, reader: str, form: str, *, since: datetime) -> sa.Row[Any] | None:
-    """The first copy of this form that somebody has had since a time."""
+def find_copy(
+    connection: Connection, dataset: str, reader: str, form: str, step_deg: float
+) -> sa.Row[Any] | None:  # fmt: skip
+    """The first copy of this form that somebody has had with a mark of this step."""
+    table = survey_copy.c
     query = sa.select(survey_copy).where(
-        survey_copy.c.dataset == dataset, survey_copy.c.reader == reader, survey_copy.c.form == form,
-        survey_copy.c.at >= since,
+        table.dataset == dataset, table.reader == reader, table.form == form,
+        table.step_deg.between(step_deg * 0.99, step_deg * 1.01),
     )  # fmt: skip
-    return connection.execute(query.order_by(survey_copy.c.id).limit(1)).one_or_none()
+    return connection.execute(query.order_by(table.id).limit(1)).one_or_none()
 
 
 def list_copies(connection: Connection, dataset: str) -> list[sa.Row[Any]]:

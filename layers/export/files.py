@@ -12,13 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data.clock import iso
 from data.errors import LayerError
 from data.store.exercise import MARK
 from data.store.fields import StepArray
 from layers.layer import RegionValues
+
+if TYPE_CHECKING:
+    from layers.survey.marks.mark import Mark
 
 MEDIA_TYPES = {
     "gpkg": "application/geopackage+sqlite3", "parquet": "application/vnd.apache.parquet", "csv": "text/csv",
@@ -51,6 +54,7 @@ class Facts:
     zone: tzinfo = UTC
     locale: str = "en"
     reader: str = ""  # for whom it was made: the visible mark of a copy
+    copy: str = ""  # whose copy of what is not public it is, in a word across pictures
     exercise: str = ""  # the scenario, where nothing of it has happened
 
     def words(self) -> dict[str, str]:
@@ -62,7 +66,7 @@ class Facts:
             "run_at": iso(self.run_at) if self.run_at else "", "forecast": "yes" if self.forecast else "no",
             "accumulation_s": str(self.accumulation_s) if self.accumulation_s else "", "source": self.source,
             "licence": self.licence, "credits": "; ".join(self.credits), "notes": "; ".join(self.notes),
-            "made_for": self.reader,
+            "made_for": self.reader, "copy": self.copy,
             "made_at": iso(self.made_at),
         }  # fmt: skip
         return {key: value for key, value in found.items() if value}
@@ -102,7 +106,8 @@ def credits_of(base_dir: Path, kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def export_regions(
-    form: str, values: RegionValues, facts: Facts, *, base_dir: Path, fonts: Path, bounds: Bounds | None = None
+    form: str, values: RegionValues, facts: Facts, *, base_dir: Path, fonts: Path, bounds: Bounds | None = None,
+    mark: Mark | None = None,
 ) -> Export:  # fmt: skip
     """Regions with a value each.
 
@@ -118,6 +123,8 @@ def export_regions(
         The folder of `fonts.css`; for pictures.
     bounds : (west, south, east, north), optional
         Of a picture; all that has a value where none is given.
+    mark : Mark, optional
+        That goes under a picture and is not seen.
 
     Raises
     ------
@@ -128,10 +135,10 @@ def export_regions(
     if form in ("png", "pdf"):
         from layers.export.map import export_map, region_map
 
-        return _named(export_map(form, region_map(values, facts, base_dir, bounds), facts, fonts), form, facts)
+        return named(export_map(form, region_map(values, facts, base_dir, bounds), facts, fonts, mark), form, facts)
     from layers.export.tables import region_frame, write_table
 
-    return _named(write_table(form, region_frame(values, base_dir), facts), form, facts)
+    return named(write_table(form, region_frame(values, base_dir), facts), form, facts)
 
 
 def export_field(
@@ -155,15 +162,15 @@ def export_field(
     if form in ("png", "pdf"):
         from layers.export.map import export_map, field_map
 
-        return _named(export_map(form, field_map(step, facts, base_dir, bounds), facts, fonts), form, facts)
+        return named(export_map(form, field_map(step, facts, base_dir, bounds), facts, fonts), form, facts)
     from layers.export.raster import read_block, write_cog
 
     if form == "tif":
-        return _named(write_cog(read_block(step, bounds), facts), form, facts)
+        return named(write_cog(read_block(step, bounds), facts), form, facts)
     from layers.export.tables import MOST_TABLE_CELLS, cell_frame, write_table
 
     block = read_block(step, bounds, most=MOST_TABLE_CELLS)
-    return _named(write_table(form, cell_frame(block), facts), form, facts)
+    return named(write_table(form, cell_frame(block), facts), form, facts)
 
 
 def export_area(form: str, impact: Any, facts: Facts) -> Export:
@@ -174,7 +181,7 @@ def export_area(form: str, impact: Any, facts: Facts) -> Export:
     _check(form, AREA_FORMATS)
     from layers.export.area import write_area
 
-    return _named(write_area(form, impact, facts), form, facts)
+    return named(write_area(form, impact, facts), form, facts)
 
 
 def _check(form: str, known: tuple[str, ...]) -> None:
@@ -182,7 +189,7 @@ def _check(form: str, known: tuple[str, ...]) -> None:
         raise LayerError(f"this is exported as {', '.join(known)}, not as {form[:20]!r}")
 
 
-def _named(body: bytes, form: str, facts: Facts) -> Export:
+def named(body: bytes, form: str, facts: Facts) -> Export:
     """A file with a name that every file system takes."""
     at = f"{facts.valid_at:%Y%m%dT%H%MZ}" if facts.valid_at else ""
     words = ["EXERCISE" if facts.exercise else "", facts.quantity, facts.statistic, at]

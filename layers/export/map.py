@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from layers.risk import RISK_RAMP
 
 if TYPE_CHECKING:
     from layers.export.files import Facts
+    from layers.survey.marks.mark import Mark
 
 MOST_READ = 30_000_000  # cells read for a picture; past it an overview is
 OWN_RAMPS = {"composite_risk": RISK_RAMP}
@@ -43,6 +44,7 @@ class MapContent:
     countries: NDArray[np.object_]
     national: NDArray[np.object_]  # lines of the map of China as published there; drawn on a Chinese map only
     places: NDArray[np.object_]  # rows (lon, lat, name, name_zh), largest first
+    nothing: str = ""  # what it means that a place has no colour, where that is known
 
 
 def region_map(values: RegionValues, facts: Facts, base_dir: Path, bounds: Bounds | None) -> MapContent:
@@ -92,7 +94,7 @@ def _ramp(quantity: str, values: NDArray[np.float64]) -> Ramp:
     return ramp_for(quantity, *((float(known.min()), float(known.max())) if known.size else (0.0, 1.0)))
 
 
-def world(base_dir: Path) -> dict[str, NDArray[np.object_]]:
+def world(base_dir: Path) -> dict[str, Any]:
     """Countries, the largest places, and where the base data holds China its national lines."""
     import pyarrow.parquet as pq
 
@@ -139,12 +141,17 @@ def _sampled(step: StepArray, window: Frame) -> tuple[Numbers, Marks]:
     return values, held
 
 
-def export_map(form: str, content: MapContent, facts: Facts, fonts: Path) -> bytes:
-    """The page as `png` or `pdf`: A4 across at 200 dots an inch, the same bytes for the same input."""
+def export_map(form: str, content: MapContent, facts: Facts, fonts: Path, mark: Mark | None = None) -> bytes:
+    """The page as `png` or `pdf`: A4 across at 200 dots an inch, the same bytes for the same input.
+
+    `mark` goes under the whole of it, and is not seen.
+    """
     from layers.export.picture_page import DPI, draw_page
+    from layers.survey.marks.picture import marked_picture
 
     t = translator(facts.locale)
     page = draw_page(content, facts, fonts, t)
+    page = page if mark is None else marked_picture(page, mark)
     words, out = facts.words(), io.BytesIO()
     if form == "pdf":
         made = time.gmtime(facts.made_at.timestamp())

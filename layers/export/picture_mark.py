@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from layers.export.picture_text import Typeface
 
-COLOUR, HALO = "#6d28d9", "#ffffff"  # purple as on the pages of an exercise; the halo shows on dark ground
-STRENGTH = 0.34  # what is beneath stays readable
+HALO = "#ffffff"  # shows on dark ground
 TURNED = 24  # degrees
 ACROSS, DOWN = 3, 4  # how often
 SHARE = 0.27  # of the picture's width, that one word takes
 
 
-def watermark(image: Any, fonts: Path, word: str) -> None:
+@dataclass(frozen=True)
+class Ink:
+    """The colour of a word, and how much of it covers what is beneath."""
+
+    colour: str
+    strength: float
+
+
+EXERCISE = Ink("#6d28d9", 0.34)  # purple as on the pages of an exercise
+COPY = Ink("#1b1f24", 0.14)
+
+
+def watermark(image: Any, fonts: Path, word: str, ink: Ink = EXERCISE) -> None:
     """Write a word slantwise over a whole picture.
 
     Parameters
@@ -26,7 +38,8 @@ def watermark(image: Any, fonts: Path, word: str) -> None:
     """
     width, height = image.size
     wide = round(SHARE * width)
-    layers = [(HALO, _mask(fonts, word, wide, halo=True)), (COLOUR, _mask(fonts, word, wide))]
+    rim, letters = (_mask(fonts, word, wide, ink.strength, halo=halo) for halo in (True, False))
+    layers = [(HALO, rim), (ink.colour, letters)]
     for row in range(DOWN):
         for column in range(ACROSS):
             for colour, mask in layers:
@@ -35,7 +48,7 @@ def watermark(image: Any, fonts: Path, word: str) -> None:
                 image.paste(colour, (x, y), mask)
 
 
-def _mask(fonts: Path, word: str, width: int, *, halo: bool = False) -> Any:
+def _mask(fonts: Path, word: str, width: int, strength: float, *, halo: bool = False) -> Any:
     """The slanted word as a mask; with `halo` the rim around its letters."""
     from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
@@ -45,4 +58,4 @@ def _mask(fonts: Path, word: str, width: int, *, halo: bool = False) -> Any:
     if halo:
         flat = ImageChops.subtract(flat.filter(ImageFilter.MaxFilter(7)), flat)
     turned = flat.rotate(TURNED, expand=True, resample=Image.Resampling.BICUBIC)
-    return turned.point([round(value * STRENGTH) for value in range(256)])
+    return turned.point([round(value * strength) for value in range(256)])

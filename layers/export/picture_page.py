@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from data.store.exercise import MARK
 from layers.export.map import MapContent, colours, finer, fit
 from layers.export.picture_frame import Frame, bar_km, degrees
-from layers.export.picture_mark import watermark
+from layers.export.picture_mark import COPY, watermark
 from layers.export.picture_text import Typeface
 from layers.ramps import legend
 
@@ -67,6 +67,8 @@ def draw_page(content: MapContent, facts: Facts, fonts: Path, t: Translate) -> A
     _legend(sheet, content, PAGE[0] - MARGIN - LEGEND, top)
     if facts.exercise:
         watermark(image, fonts, MARK)
+    if facts.copy:
+        watermark(image, fonts, facts.copy, COPY)
     return image
 
 
@@ -217,7 +219,7 @@ def _legend(sheet: Sheet, content: MapContent, x: int, y: int) -> None:
     at += 24
     if shown["kind"] == "classes":
         rows = [(stop["colour"], f"≥ {stop['value']:g}") for stop in reversed(stops)]
-        rows.append((PAPER, f"< {stops[0]['value']:g}"))
+        rows += [] if content.nothing else [(PAPER, f"< {stops[0]['value']:g}")]
         for colour, text in rows:
             sheet.canvas.rectangle((x, at, x + 62, at + 34), fill=colour, outline=QUIET)
             face.draw(sheet.canvas, x + 80, at + 27, text, INK)
@@ -225,7 +227,8 @@ def _legend(sheet: Sheet, content: MapContent, x: int, y: int) -> None:
     else:
         at = _gradient(sheet, stops, x, at)
     at += 22
-    for pattern, text in ((True, t("Unknown")), (False, t("No data covers it"))):
+    unknown = ((True, t("Unknown")), (False, t("No data covers it")))
+    for pattern, text in ((False, t(content.nothing)),) if content.nothing else unknown:
         box = (x, round(at), x + 62, round(at) + 34)
         if pattern:
             _paste_hatch(sheet.image, box)

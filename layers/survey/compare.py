@@ -26,10 +26,10 @@ from layers.survey.amend import IDENTITY, Part
 from layers.survey.build import make_store, working_on
 from layers.survey.fingerprint import FINGERPRINT, Columns, common_columns, fingerprints
 from layers.survey.schema import Schema
+from layers.survey.shelf import KINDS
 from layers.survey.source import Reader, Task
 from layers.survey.store import Store
 
-KINDS = ("added", "changed", "removed", "before")  # `before` are the former states of the changed ones
 FACTS = "comparison.json"
 PAIRS = "pairs.npy"
 PART_ROWS = 4_000_000

@@ -12,8 +12,9 @@ from data.errors import ConfigError, LayerError
 from data.store.engine import Store
 from layers.survey.amend import Part, together
 from layers.survey.build import part_of, read_manifest
-from layers.survey.compare import KINDS, Comparison, compare
+from layers.survey.compare import Comparison, compare
 from layers.survey.schema import Schema
+from layers.survey.shelf import KINDS
 from layers.survey.versions import compare_versions
 
 

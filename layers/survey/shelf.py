@@ -18,6 +18,9 @@ from layers.survey.schema import Schema
 from layers.survey.store import Store
 
 FOLDER = "records"  # under the home folder
+COMPARED = "compared"  # in the folder of a dataset's store
+KINDS = ("added", "changed", "removed", "before")  # `before` are the former states of the changed ones
+NO_STORE = "there is no such store of records"
 REGION = "region"
 _NAME = re.compile(r"[\w-]{1,80}")
 
@@ -42,15 +45,24 @@ class Shelf:
     def open(self, name: str) -> Store:
         """A store as its folder holds it now; LayerError where there is none of this name."""
         if not _NAME.fullmatch(name):
-            raise LayerError("there is no such store of records")
+            raise LayerError(NO_STORE)
+        return self._opened(name)
+
+    def open_compared(self, name: str, versions: tuple[int, int], kind: str) -> Store:
+        """One of the stores that a comparison of two deliveries has left; LayerError where there is none."""
+        if not _NAME.fullmatch(name) or kind not in KINDS:
+            raise LayerError(NO_STORE)
+        return self._opened(f"{name}/{COMPARED}/{versions[0]}-{versions[1]}/{kind}")
+
+    def _opened(self, below: str) -> Store:
         with self._lock:
-            known = self._open.get(name)
+            known = self._open.get(below)
             try:
                 if known is None or not known.is_current:
-                    self._open[name] = known = Store(self.folder / name)
+                    self._open[below] = known = Store(self.folder / below)
             except (OSError, LayerError) as error:
-                self._open.pop(name, None)
-                raise LayerError("there is no such store of records") from error
+                self._open.pop(below, None)
+                raise LayerError(NO_STORE) from error
         return known
 
 

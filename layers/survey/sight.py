@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ from data.actor import Above
 from data.errors import LayerError, NotPermitted
 from data.permit import NO_AREA, NO_EXPORT, NO_RECORDS, Permit
 from layers.survey.choice import Choice, choose
+from layers.survey.marks.copy import moved
+from layers.survey.marks.mark import Mark
+from layers.survey.marks.on_tiles import unit_digits
 from layers.survey.polygon import tally_polygon
 from layers.survey.rows import every_row, find_rows
 from layers.survey.shelf import read_choice
@@ -58,17 +61,25 @@ class Told:
 class Sight:
     """A store and the permit to see it.
 
+    Parameters
+    ----------
+    mark : callable, optional
+        Gives the mark of this reader when the first classified record is told; without it records are exact.
+
     Raises
     ------
     NotPermitted
         If nothing of it may be seen.
     """
 
-    def __init__(self, store: Store, permit: Permit, above: Above) -> None:
+    def __init__(
+        self, store: Store, permit: Permit, above: Above, mark: Callable[[], Mark] | None = None
+    ) -> None:  # fmt: skip
         if not permit.counts:
             raise NotPermitted(permit.why or NO_RECORDS)
         self._store, self.permit, self.schema, self.stamp = store, permit, store.schema, store.stamp
         self.allowed = _allowed(store, permit, above)
+        self._mark = mark if permit.classified else None
 
     @property
     def key(self) -> str:
@@ -136,12 +147,20 @@ class Sight:
         """Single records as a vector tile; nothing for who may not see them, or where they are too many."""
         if not self.permit.records:
             return b""
-        return points(self._store, zoom, x, y, self.within(choice or self._store.everything)) or b""
+        place = None if self._mark is None else self._mark().coarser(unit_digits(zoom)).place
+        return points(self._store, zoom, x, y, self.within(choice or self._store.everything), place) or b""
+
+    def told_records(self, found: pa.Table) -> pa.Table:
+        """Single records as this reader is told them: the one place where what is read gets its mark."""
+        return found if self._mark is None or not found.num_rows else moved(found, self._mark())
 
     def rows(
         self, area: BaseGeometry | None = None, choice: Choice | None = None, *, offset: int = 0, limit: int = 100
     ) -> pa.Table:
-        """A page of single records."""
+        """A page of single records, as they are told."""
+        return self.told_records(self._page(area, choice, offset, limit))
+
+    def _page(self, area: BaseGeometry | None, choice: Choice | None, offset: int, limit: int) -> pa.Table:
         if not self.permit.records:
             raise NotPermitted(NO_RECORDS)
         chosen = self.within(choice or self._store.everything)
@@ -150,22 +169,33 @@ class Sight:
     def shaped(
         self, area: BaseGeometry | None = None, choice: Choice | None = None, *, offset: int = 0, limit: int = 100
     ) -> pa.Table:
-        """A page of single records as `rows` has them, with the shapes of lines and polygons as text (WKT)."""
+        """A page of single records, exact, with the shapes of lines and polygons as text (WKT); see `parts`."""
         if not self.schema.shapes:
-            return self.rows(area, choice, offset=offset, limit=limit)
-        if not self.permit.records:
-            raise NotPermitted(NO_RECORDS)
-        chosen, pages, left = self.within(choice or self._store.everything), [], limit
-        for part in every_row(self._store, WORLD if area is None else area, chosen):
+            return self._page(area, choice, offset, limit)
+        pages, left = [], limit
+        for part in self.parts(area, choice):
             page = part.slice(offset, left)
             offset, left = max(0, offset - part.num_rows), left - page.num_rows
             pages.append(page)
             if not left:
                 break
-        return pa.concat_tables(pages) if pages else self.rows(area, choice, limit=limit)
+        return pa.concat_tables(pages) if pages else self._page(area, choice, 0, limit)
+
+    def parts(self, area: BaseGeometry | None = None, choice: Choice | None = None) -> Iterator[pa.Table]:
+        """All single records, part by part and exact, to be looked at here.
+
+        What is told of them goes through `told_records`; a copy is `every_row`.
+        """
+        if not self.permit.records:
+            raise NotPermitted(NO_RECORDS)
+        chosen = self.within(choice or self._store.everything)
+        return every_row(self._store, WORLD if area is None else area, chosen)
 
     def record(self, area: BaseGeometry, segment: str, source: int, source_row: int) -> pa.Table | None:
-        """The record that was delivered at a place of a file, looked for in an area; None where none is seen."""
+        """The record that was delivered at a place of a file, exact, looked for in an area; None where there is none.
+
+        It goes through `told_records`, as `parts` does.
+        """
         if not self.permit.records:
             raise NotPermitted(NO_RECORDS)
         for part in every_row(self._store, area, self.allowed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from data.errors import LayerError
 from layers.kernels.survey import encode_points, without
 from layers.layer import Ramp
-from layers.ramps import CIVIDIS, palette
+from layers.ramps import CIVIDIS, Palette, palette
 from layers.survey.choice import Choice
+from layers.survey.lone import RIM, enlarged
+from layers.survey.marks.on_tiles import EXTENT_BITS, Place, placed_forms, placed_keys
 from layers.survey.schema import Schema
 from layers.survey.segment import tile_range
 from layers.survey.shapes.draw import features, tile_box
@@ -21,7 +24,6 @@ from layers.survey.store import Store, tile_number
 from layers.tiles import SIZE, picture
 
 MOST_POINTS = 20_000
-EXTENT_BITS = 12
 LAST_POINT_ZOOM = 32 - EXTENT_BITS
 LAYER = b"records"
 SHOWN = (1, 10, 100, 1_000, 10_000)  # in the legend
@@ -31,22 +33,30 @@ PALETTE = palette(Ramp(stops=tuple(zip(_STOPS, CIVIDIS, strict=True)), interpola
 Grid = NDArray[np.uint32]
 
 
+def rimmed(colours: Palette) -> Palette:
+    """A palette with the colour of rims."""
+    rgb = colours.rgb.copy()
+    rgb[RIM] = 255
+    return replace(colours, rgb=rgb)
+
+
+RIMMED = rimmed(PALETTE)
+
+
 def density(grid: Grid) -> bytes:
     """A picture of how many records there are: PNG, transparent where there is none.
 
     The scale is logarithmic from 1 to 65,536 records a cell and the same on every tile, so that neighbouring tiles
-    can be compared.
+    can be compared. Records that stand alone are drawn as dots of three pixels with a rim.
     """
-    shade = shade_of(grid)
-    if len(grid) < SIZE:
-        shade = np.kron(shade, np.ones((SIZE // len(grid),) * 2, np.uint8))
-    return picture(shade, PALETTE, "png")
+    return picture(enlarged(shade_of(grid), SIZE // len(grid)), RIMMED, "png")
 
 
 def shade_of(count: Any) -> NDArray[np.uint8]:
     """The place in the palette of a number of records; 0 for none."""
     number = np.asarray(count, np.float32)
-    return PALETTE.index(np.where(number > 0, np.log10(np.maximum(number, 1)), np.nan).astype(np.float32))
+    place = PALETTE.index(np.where(number > 0, np.log10(np.maximum(number, 1)), np.nan).astype(np.float32))
+    return np.minimum(place, RIM - 1)
 
 
 def stops() -> list[dict[str, Any]]:
@@ -54,19 +64,21 @@ def stops() -> list[dict[str, Any]]:
     return [{"value": count, "colour": "#" + bytes(PALETTE.rgb[int(shade_of(count))]).hex()} for count in SHOWN]
 
 
-def points(store: Store, zoom: int, x: int, y: int, choice: Choice | None = None) -> bytes | None:
+def points(
+    store: Store, zoom: int, x: int, y: int, choice: Choice | None = None, place: Place | None = None
+) -> bytes | None:  # fmt: skip
     """A vector tile (Mapbox Vector Tile 2.1) of the records of a tile, with their facets; None for too many of them.
 
     Feature ids are numbers of records in the tile; positions are exact to a 4,096th of the tile. Lines and polygons
     are in every tile that they touch, though each counts in one. LayerError for a zoom beyond 20, where the map
-    stretches the tile before.
+    stretches the tile before. `place` moves records and corners to where a reader's mark has them [degrees].
     """
     if zoom > LAST_POINT_ZOOM:
         raise LayerError(f"points are drawn to zoom {LAST_POINT_ZOOM}")
     schema, chosen = store.schema, choice or store.everything
     tile = tile_number(zoom, x, y)
     if schema.shapes:
-        return _shapes(store, (zoom, x, y), chosen)
+        return _shapes(store, (zoom, x, y), chosen, place)
     low, high = tile_range(zoom, tile)
     found = _served(store, low, high)
     if found is None:
@@ -83,11 +95,12 @@ def points(store: Store, zoom: int, x: int, y: int, choice: Choice | None = None
     tags, tag_at, heads = _tags(schema)
     out = np.empty(count * (int(np.diff(tag_at).max()) + 32), np.uint8)
     shift = np.uint64(32 - zoom - EXTENT_BITS)
+    key = key if place is None else placed_keys(key, place, (low, high), int(shift))
     size = encode_points(key, combination, np.uint64(low), shift, tags, tag_at, out)
     return _layer(out[:size].tobytes(), heads)
 
 
-def _shapes(store: Store, tile: tuple[int, int, int], choice: Choice) -> bytes | None:
+def _shapes(store: Store, tile: tuple[int, int, int], choice: Choice, place: Place | None) -> bytes | None:
     """Lines and polygons that touch a tile, simpler at smaller scales; None for too many."""
     bits = np.uint32(store.schema.combination_bits)
     found, codes, count = [], [], 0
@@ -103,7 +116,9 @@ def _shapes(store: Store, tile: tuple[int, int, int], choice: Choice) -> bytes |
     if not count:
         return b""
     tags, tag_at, heads = _tags(store.schema)
-    drawn = features(np.concatenate(found), np.concatenate(codes), tile, tags, tag_at)
+    forms = np.concatenate(found)
+    forms = forms if place is None else placed_forms(forms, place)
+    drawn = features(forms, np.concatenate(codes), tile, tags, tag_at)
     return _layer(drawn, heads) if drawn else b""
 
 

@@ -15,9 +15,8 @@ from layers.survey.amend import Part
 from layers.survey.build import part_of
 from layers.survey.compare import FACTS, Comparison, compare
 from layers.survey.schema import Schema
-from layers.survey.shelf import FOLDER
+from layers.survey.shelf import COMPARED, FOLDER
 
-COMPARED = "compared"  # in the folder of a dataset's store
 _NAME = re.compile(r"(\d+)-(\d+)")
 Versions = tuple[int, int]
 

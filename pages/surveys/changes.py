@@ -13,17 +13,19 @@ from data.errors import LayerError, NotPermitted
 from data.text import Translate
 from pages._context import Context
 from pages._facts import FactReader
+from pages.surveys import changes_map, changes_records, changes_words
+from pages.surveys.changes_words import KINDS, SIGNS, address, counted
+from pages.surveys.heads import closed, head, title_for
 
 if TYPE_CHECKING:
     from layers.survey.compare import Comparison
     from layers.survey.sight import Sight, Told
     from layers.survey.versions import Versions
 
-WORD, TITLE, ACTION = "changes", "Changes between deliveries", "plan.view"
-KINDS = {"added": "Added", "changed": "Changed", "removed": "Removed"}
-SIGNS = {"added": "+", "changed": "≠", "removed": "−"}
+WORD, TITLE, ACTION = changes_words.WORD, "Changes between deliveries", "plan.view"
 SHOWN = 50  # changed records
 REGIONS = 40
+REGION = "region"  # as choices name the declared one
 
 
 def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]) -> Component:
@@ -33,68 +35,73 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
     name = asked["dataset"]
     found = comparisons(context.settings.home, name)
     try:
-        body = _body(context, name, found, asked.get("versions", ""), t)
-    except (LayerError, NotPermitted) as error:
+        body = _body(context, name, found, asked, locale, t)
+    except NotPermitted as error:
+        body = [closed(name, str(error), t)]
+    except LayerError as error:
         body = [html.P(t(str(error)), className="bad", role="alert")]
     return html.Div(
         className="surveys",
         children=[
-            html.P(dcc.Link(["← ", name], href=f"/surveys/{name}")),
-            html.H1(t("Changes between deliveries")),
+            *head(name, title_for(context, _sights(context).permit(name), locale), WORD, t),
             *body,
         ],
     )
 
 
 def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
-    """Nothing here changes while it is looked at."""
+    """The map; nothing else here changes while it is looked at."""
+    changes_map.register(dash_app)
 
 
 def _body(
-    context: Context, name: str, found: Mapping[Versions, Comparison], versions: str, t: Translate
-) -> list[Component]:
-    from layers.survey.sight import Sight
-
+    context: Context, name: str, found: Mapping[Versions, Comparison], asked: Mapping[str, str], locale: str,
+    t: Translate,
+) -> list[Component]:  # fmt: skip
     if not found:
         command = html.Code(f"python app.py survey compare --dataset {name} --versions 1 2")
         return [html.P(t("No deliveries of this dataset have been compared."), className="empty"),
                 html.P([t("The operator compares two of them:"), " ", command], className="dim")]  # fmt: skip
+    versions = asked.get("versions", "")
     shown = next((one for one in found if f"{one[0]}-{one[1]}" == versions), next(iter(found)))
-    comparison = found[shown]
-    sights = Sights(context.store, context.settings.home, context.settings.base_dir, context.clock())
-    permit, above = sights.permit(name), sights.above()
-    seen = {kind: Sight(comparison.stores[kind], permit, above) for kind in KINDS}
+    sights = _sights(context)
+    seen = {kind: sights.compared(name, shown, kind) for kind in KINDS}
     for one in seen.values():
         sights.note(one, "counts", compared=f"{shown[0]}-{shown[1]}")
     told = {kind: one.tally() for kind, one in seen.items()}
+    listed = changes_records.section(sights, seen, shown, asked, t)
+    facets = [(one, one, {kind: of.facets[one] for kind, of in told.items()}) for one in told["added"].facets]
+    regions = (REGION, t("declared region"), {kind: one.regions for kind, one in told.items()})
     return [
         _others(name, found, shown, t),
         html.H2(t("Version {old} and version {new}").format(old=shown[0], new=shown[1])),
-        _totals(told, t),
-        *_columns(comparison, t),
-        *[_by(facet, {kind: one.facets[facet] for kind, one in told.items()}, permit.least, t)
-          for facet in told["added"].facets],
-        _by(t("declared region"), {kind: one.regions for kind, one in told.items()}, permit.least, t),
-        *_records(context, name, shown, comparison, seen["changed"], t),
-    ]  # fmt: skip
+        _totals(name, shown, told, t),
+        *_columns(found[shown], t),
+        *changes_map.section(context, seen, told, shown, asked.get("where", "") if listed else "", locale, t),
+        *[_by(name, shown, *one, told["added"].least, t) for one in (*facets, regions)],
+        *(listed or _records(context, name, shown, found[shown], seen["changed"], t)),
+    ]
+
+
+def _sights(context: Context) -> Sights:
+    return Sights(context.store, context.settings.home, context.settings.base_dir, context.clock())
 
 
 def _others(name: str, found: Mapping[Versions, Comparison], shown: Versions, t: Translate) -> Component:
     links = [
         html.Strong(f"{old} → {new}") if (old, new) == shown
-        else dcc.Link(f"{old} → {new}", href=f"/surveys/{name}/{WORD}?versions={old}-{new}", className="act")
+        else dcc.Link(f"{old} → {new}", href=address(name, (old, new)), className="act")
         for old, new in found
     ]  # fmt: skip
     return html.Nav(links, className="acts", **{"aria-label": t("Comparisons")})
 
 
-def _totals(told: Mapping[str, Told], t: Translate) -> Component:
+def _totals(name: str, shown: Versions, told: Mapping[str, Told], t: Translate) -> Component:
     lines = [
-        html.Tr(
-            [html.Th([SIGNS[kind], " ", t(word)], scope="row"), html.Td(_number(told[kind].total, told[kind].least))]
-        )
+        html.Tr([html.Th([SIGNS[kind], " ", t(word)], scope="row"),
+                 html.Td(counted(name, shown, kind, told[kind].total, told[kind].least, {}))])
         for kind, word in KINDS.items()
-    ]
+    ]  # fmt: skip
     return html.Table(html.Tbody(lines), className="facts")
 
 
@@ -108,14 +115,18 @@ def _columns(comparison: Comparison, t: Translate) -> list[Component]:
     ]  # fmt: skip
 
 
-def _by(title: str, counts: Mapping[str, Mapping[str, int | None]], least: int, t: Translate) -> Component:
-    """Numbers by value of a facet, those with most changes first."""
+def _by(
+    name: str, shown: Versions, facet: str, title: str, counts: Mapping[str, Mapping[str, int | None]], least: int,
+    t: Translate,
+) -> Component:  # fmt: skip
+    """Numbers by value of a facet, those with most changes first; each leads to its records."""
     words = {word for one in counts.values() for word in one}
     order = sorted(words, key=lambda word: (-sum(one.get(word) or 0 for one in counts.values()), word))
     head = html.Thead(html.Tr([html.Td(), *[html.Th(t(word), scope="col") for word in KINDS.values()]]))
     rows = [
         html.Tr([html.Th(word or t("(none)"), scope="row"),
-                 *[html.Td(_number(counts[kind].get(word, 0), least)) for kind in KINDS]])
+                 *[html.Td(counted(name, shown, kind, counts[kind].get(word, 0), least, {facet: [word]}))
+                   for kind in KINDS]])
         for word in order[:REGIONS]
     ]  # fmt: skip
     left = len(order) - REGIONS
@@ -166,7 +177,3 @@ def _said(value: Any) -> str:
     else:
         text = "–" if value is None else str(value)
     return text if len(text) <= 120 else text[:119] + "…"
-
-
-def _number(count: int | None, least: int) -> str:
-    return f"{count:,}" if count is not None else f"< {least}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -68,7 +69,7 @@ def page(context: Context, monkeypatch: pytest.MonkeyPatch, person: Person, name
 def test_counts_by_facet_and_what_stood_there_before(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     said = page(context, monkeypatch, PLANNER, "open", versions="1-2")
     assert "Version 1 and version 2" in said
-    for line in ("+ Added2", "≠ Changed8", "− Removed5"):
+    for line in ("+ Added2", "◆ Changed8", "○ Before the change8", "− Removed5"):
         assert line.replace(" ", "") in said.replace(" ", "")
     assert "Changed records" in said and "beds" in said and "105" in said
 
@@ -76,6 +77,51 @@ def test_counts_by_facet_and_what_stood_there_before(context: Context, monkeypat
 def test_who_may_not_see_records_reads_none(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     said = page(context, monkeypatch, DUTY, "closed")
     assert "Changed records" not in said and "beds" not in said and "105" not in said
+
+
+def links(component: Any, under: str) -> list[str]:
+    """Where the links of a page lead."""
+    found = [getattr(one, "href", None) for _, one in component._traverse_with_paths()]
+    return [str(one) for one in found if one and under in str(one)]
+
+
+def test_each_number_leads_to_its_records(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sights, "current", lambda: PLANNER)
+    shown = changes.layout(context, EN, "en", {"dataset": "open"})
+    (of_a,) = [one for one in links(shown, "of=added") if "grade" in one and "%22a%22" in one]
+    asked = dict(parse_qsl(urlsplit(of_a).query))
+    assert asked == {"versions": "1-2", "of": "added", "where": '{"grade": ["a"]}'} and of_a.endswith("#records")
+    said = page(context, monkeypatch, PLANNER, "open", **asked)
+    assert "Records : + Added" in " ".join(said.split()) and "1–1 / 1" in said and "Changed records" not in said
+    assert page(context, monkeypatch, PLANNER, "open", of="removed").count("1–5 / 5") == 1
+    wrong = page(context, monkeypatch, PLANNER, "open", of="added", where='{"colour": ["red"]}')
+    assert "Records :" not in wrong
+
+
+def test_records_behind_a_number_are_for_who_may_see_records(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = page(context, monkeypatch, PLANNER, "closed", of="changed")
+    assert "< 10" in said and "restricted" in said and " / " not in said
+
+
+def test_the_map_has_every_kind_of_change(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sights, "current", lambda: PLANNER)
+    shown = changes.layout(context, EN, "en", {"dataset": "open"})
+    (store,) = [one for _, one in shown._traverse_with_paths() if getattr(one, "id", "") == "changes-kinds"]
+    assert [(one["kind"], one["count"]) for one in store.data["kinds"]] == [
+        ("removed", "5"), ("before", "8"), ("changed", "8"), ("added", "2"),
+    ]  # fmt: skip
+    assert {one["url"] for one in store.data["kinds"]} == {
+        f"/t/changes/open/1-2/{kind}" for kind in ("added", "changed", "before", "removed")
+    }
+    assert (
+        len({one["colour"] for one in store.data["kinds"]})
+        == len({one["letter"] for one in store.data["kinds"]})
+        == 4
+    )
+    west, south, east, north = store.data["bbox"]
+    assert 9.9 < west < 10.1 and east > 19.9 and south < 2 < 3 < north + 0.1
 
 
 def test_nothing_compared_yet(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from data.text import translator
 from layers.export.files import Export, Facts, credits_of, export_regions
 from layers.layer import RegionValues
 from layers.survey.inspect.units import region_code
+from layers.survey.marks.mark import Mark
 
 QUANTITY = "records_with_error"
 
@@ -48,13 +49,14 @@ def shares(units: Sequence[Mapping[str, Any]], base_dir: Path, at: datetime) -> 
 
 def draw_map(
     units: Sequence[Mapping[str, Any]], title: str, at: datetime, *, base_dir: Path, fonts: Path, locale: str,
-    zone: tzinfo, exercise: str = "",
+    zone: tzinfo, exercise: str = "", reader: str = "", mark: Mark | None = None,
 ) -> Export:  # fmt: skip
-    """The picture as PNG."""
+    """The picture as PNG, with the marks of whoever it is made for where there is a `mark`."""
     t, values = translator(locale), shares(units, base_dir, at)
     kinds = tuple(sorted(set(load_regions(base_dir).kind[values.rid].tolist())))
     facts = Facts(
         title=f"{title}: {t('Records with an error')}", quantity=QUANTITY, unit="%", source=t("Inspection by rules"),
         made_at=at, valid_at=at, credits=credits_of(base_dir, kinds), zone=zone, locale=locale, exercise=exercise,
+        reader=reader, copy=f"{reader} · {mark.copy}" if mark else "",
     )  # fmt: skip
-    return export_regions("png", values, facts, base_dir=base_dir, fonts=fonts)
+    return export_regions("png", values, facts, base_dir=base_dir, fonts=fonts, mark=mark)

@@ -18,6 +18,9 @@ from data.store.tables import survey_dataset, survey_terms
 from layers.survey.marks.mark import Mark, digits_for
 
 SHORTEST_PURPOSE = 10  # characters
+READ = "read"  # the form of what is read on pages, in tiles and through interfaces
+READING = "reading record by record"
+TILE_DIGITS = 2  # of tiles at zoom 4; above it a country is some hundred points wide
 NO_PURPOSE = "Say in a sentence what the copy is needed for."
 
 
@@ -72,14 +75,17 @@ class Book:
         notice = Notice(permit.dataset, number, permit.reader, now, said, permit.data_class)
         return Mark(self.secret, number, digits), notice
 
-    def of_day(self, permit: Permit, purpose: str, form: str, now: datetime) -> Mark:
-        """The mark of what a person reads in parts all day long: one copy a day, entered at the first part."""
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    def of_reader(self, permit: Permit, now: datetime) -> Mark:
+        """The mark of all that somebody reads of a dataset part by part, the same every day.
+
+        Who read one record under many marks could tell its place from their mean.
+        """
+        step_deg = 10.0 ** -digits_for(permit.accuracy_m)
         with self.store.read() as connection:
-            known = find_copy(connection, permit.dataset, permit.reader, form, since=midnight)
+            known = find_copy(connection, permit.dataset, permit.reader, READ, step_deg)
         if known is None:
-            return self.begin(permit, purpose, form, now)[0]
-        return Mark(self.secret, known.id, -round(math.log10(known.step_deg)))
+            return self.begin(permit, READING, READ, now)[0]
+        return _mark(self.secret, known)
 
     def finish(self, mark: Mark, rows: int) -> None:
         """Enter that it was written."""
@@ -91,4 +97,17 @@ class Book:
         with self.store.read() as connection:
             rows = list_copies(connection, dataset)
         for row in rows:
-            yield Mark(self.secret, row.id, -round(math.log10(row.step_deg))), row
+            yield _mark(self.secret, row), row
+
+    def marks(self, dataset: str) -> list[Mark]:
+        """Every mark that records of a dataset may carry; what was read as tiles has coarser ones too."""
+        found = []
+        for mark, row in self.given(dataset):
+            found.append(mark)
+            if row.form == READ:
+                found += [mark.coarser(digits) for digits in range(TILE_DIGITS, mark.digits)]
+        return found
+
+
+def _mark(secret: bytes, row: Any) -> Mark:
+    return Mark(secret, row.id, -round(math.log10(row.step_deg)))

@@ -43,14 +43,20 @@ def write_copy(path: Path, parts: Iterable[pa.Table], mark: Mark, notice: Notice
 
 
 def marked(part: pa.Table, mark: Mark) -> pa.Table:
-    """Records where the copy has them, in its order; of lines and polygons every corner."""
+    """Records where the copy has them, in its order."""
+    placed = moved(part, mark)
+    return placed.take(pa.array(arrange(mark, placed["lon"].to_numpy(), placed["lat"].to_numpy())))
+
+
+def moved(part: pa.Table, mark: Mark) -> pa.Table:
+    """Records where a mark has them; of lines and polygons every corner."""
     lon, lat = mark.place(part["lon"].to_numpy(), part["lat"].to_numpy())
     placed = part.set_column(part.column_names.index("lon"), "lon", pa.array(lon))
     placed = placed.set_column(placed.column_names.index("lat"), "lat", pa.array(lat))
     if GEOMETRY in placed.column_names:
         shapes = pa.array(marked_shapes(placed[GEOMETRY].to_pylist(), mark))
         placed = placed.set_column(placed.column_names.index(GEOMETRY), GEOMETRY, shapes)
-    return placed.take(pa.array(arrange(mark, lon, lat)))
+    return placed
 
 
 def marked_shapes(written: list[str], mark: Mark) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,10 @@ class Mark:
     secret: bytes
     copy: int
     digits: int
+
+    def coarser(self, digits: int) -> Mark:
+        """The mark on a grid of at most so many decimals; each grid has choices of its own."""
+        return self if digits >= self.digits else replace(self, digits=digits)
 
     def place(self, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
         """Where the copy has these records [degrees]: on the nearest allowed points, within 1.5 steps each way."""
