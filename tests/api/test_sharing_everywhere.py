@@ -26,6 +26,7 @@ from dash import _callback
 from PIL import Image
 
 from access import accounts, session_rows, tokens
+from access.keys import read_keys
 from access.labels import callbacks
 from access.people import EXTENSION
 from access.sharing import grants
@@ -35,6 +36,8 @@ from data.settings import Settings
 from data.store.catalogue import Dataset, put_dataset
 from data.store.tables import audit
 from layers.survey.build import build
+from layers.survey.marks.book import Book
+from layers.survey.marks.trace import trace
 from tests.layers.survey.records import SCHEMA, make, write
 
 REGIONS = (
@@ -116,6 +119,7 @@ class World:
     browsers: dict[str, Any]
     tokens: dict[str, str]
     table: pa.Table
+    home: Path
 
     def get(self, who: str, path: str, **query: str) -> Any:
         return self.browsers[who].get(path, query_string=query, headers={"Accept": "application/json"}, buffered=True)
@@ -183,7 +187,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         for name in CLASSES:
             build([write(table, home / "a.parquet")], home / "records" / name, SCHEMA, executor=executor)
     browsers, kept = _people(server, now)
-    yield World(server, dash_app, browsers, kept, table.slice(3))  # the first three are refused
+    yield World(server, dash_app, browsers, kept, table.slice(3), home)  # the first three are refused
     dash.page_registry.clear()
     dash.page_registry.update(pages)
     _callback.GLOBAL_CALLBACK_MAP.update(entries)
@@ -365,6 +369,38 @@ def test_the_ogc_interface_has_the_same_records(world: World, who: str, name: st
     assert {one["properties"]["region"] for one in answer.json["features"]} <= allowed
 
 
+FILTERS = ("sector = 'school'", "floors > 20", "grade IS NULL OR region = '110101'",
+           "S_INTERSECTS(geometry, BBOX(116, 39, 117, 41))")  # fmt: skip
+
+
+@each
+def test_filters_and_sorting_reach_no_other_records(world: World, who: str, name: str) -> None:
+    wanted, path = expected(world, who, name), f"/ogc/collections/records-{name}/items"
+    for filtered in FILTERS:
+        answer = world.get(who, path, limit="200", filter=filtered, sortby="-floors")
+        if wanted.step in ("nothing", "counts"):
+            hits = world.get(who, path, resulttype="hits", filter=filtered)
+            assert answer.status_code == hits.status_code in (400, 403, 404)
+            assert b"number" not in answer.data and b"number" not in hits.data
+            continue
+        chosen = [row for row in wanted.rows.to_pylist() if _chosen(row, filtered)]
+        assert answer.json["numberMatched"] == len(chosen)
+        assert len(answer.json["features"]) == min(200, len(chosen))
+        allowed = set(wanted.rows["county"].to_pylist()) | {None}
+        assert {one["properties"]["region"] for one in answer.json["features"]} <= allowed
+
+
+def _chosen(row: dict[str, Any], filtered: str) -> bool:
+    """The filters of the test, as Python."""
+    if filtered.startswith("sector"):
+        return bool(row["sector"] == "school")
+    if filtered.startswith("floors"):
+        return row["floors"] is not None and 20 < row["floors"] < 1e6
+    if filtered.startswith("grade"):
+        return row["grade"] is None or row["county"] == "110101"
+    return bool(116 <= row["lon"] <= 117 and 39 <= row["lat"] <= 41)
+
+
 @each
 def test_the_frame_of_a_place_has_the_same_records(world: World, who: str, name: str) -> None:
     wanted = expected(world, who, name)
@@ -378,6 +414,65 @@ def test_the_frame_of_a_place_has_the_same_records(world: World, who: str, name:
         assert found == []
     allowed = set(wanted.rows["county"].to_pylist()) | {None}
     assert {one["facts"]["region"] for one in found} <= allowed
+
+
+def tiled(world: World, who: str, name: str, zoom: int, around: int) -> list[tuple[float, float]]:
+    """Positions as somebody reads them from vector tiles around a town."""
+    side = 2**zoom
+    column = int((116.4 + 180) / 360 * side)
+    row = int((0.5 - np.arctanh(np.sin(np.radians(39.9))) / (2 * np.pi)) * side)
+    found = []
+    for x in range(column - around, column + around + 1):
+        for y in range(row - around, row + around + 1):
+            body = world.get(who, f"/t/records/{name}/{zoom}/{x}/{y}.mvt").data
+            layers = mapbox_vector_tile.decode(body, default_options={"y_coord_down": True}) if body else {}
+            for one in layers.get("records", {"features": []})["features"]:
+                east, south = one["geometry"]["coordinates"]
+                lat = np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * (y + south / 4_096) / side))))
+                found.append(((x + east / 4_096) / side * 360 - 180, float(lat)))
+    return found
+
+
+def collected(world: World, who: str, name: str) -> dict[str, list[tuple[float, float]]]:
+    """Positions of records as somebody reads them by each way."""
+    items = world.get(who, f"/ogc/collections/records-{name}/items", limit="200").json["features"]
+    first = items[0]["id"]
+    single = [world.get(who, f"/ogc/collections/records-{name}/items/{one['id']}").json for one in items[:25]]
+    assert single[0]["id"] == first
+    rows = world.call(
+        who, "plan-records-grid.getRowsResponse",
+        [{"id": "plan-records-grid", "property": "getRowsRequest", "value": {"startRow": 0, "endRow": 100}}],
+        [{"id": "plan-records-where", "property": "data", "value": {"store": name, "where": ""}},
+         {"id": "plan-area", "property": "data", "value": None}],
+    ).json["response"]["plan-records-grid"]["getRowsResponse"]["rowData"]  # fmt: skip
+    frame = world.get(who, "/api/frame.json", bbox="116.4,39.9,116.46,39.96", kinds="records", limit="1000",
+                      **{"from": "2026-01-01T00:00:00Z", "to": "2026-12-31T00:00:00Z"})  # fmt: skip
+    told = [one for one in frame.json["kinds"]["records"]["items"] if one["source"] == name]
+    return {
+        "items": [tuple(one["geometry"]["coordinates"]) for one in items],
+        "item": [tuple(one["geometry"]["coordinates"]) for one in single],
+        "rows": [(one["lon"], one["lat"]) for one in rows], "frame": [(one["lon"], one["lat"]) for one in told],
+        "tiles close": tiled(world, who, name, 14, 2), "tiles far": tiled(world, who, name, 10, 0),
+    }  # fmt: skip
+
+
+def test_what_is_collected_record_by_record_says_who_read_it_and_public_data_is_exact(world: World) -> None:
+    ways = {who: collected(world, who, "unlisted") for who in ("whole", "north")}
+    book = Book(world.server.extensions[EXTENSION].store, read_keys(world.home).mark.encode())
+    marks, rows = book.marks("unlisted"), {row.id: row.reader for _, row in book.given("unlisted")}
+    assert len(rows) == len(set(rows.values())) >= 2  # one mark each, whatever they read
+    for who, found in ways.items():
+        for way, places in found.items():
+            assert places, (who, way)
+            lon, lat = np.array(places).T
+            traced = trace(lon, lat, marks)
+            assert [rows[one.copy] for one in traced] == [f"{who}@eoc.example"], (who, way, len(places))
+    delivered = np.column_stack([world.table["lon"].to_numpy(), world.table["lat"].to_numpy()])
+    open_ways = collected(world, "whole", "public")
+    for way in ("items", "item", "rows", "frame"):
+        apart = np.abs(np.array(open_ways[way])[:, np.newaxis] - delivered).max(axis=2).min(axis=1)
+        assert apart.max() < 2e-7  # degrees: 1 cm
+    assert list(book.given("public")) == []
 
 
 def test_what_was_read_of_classified_data_stands_in_the_chain(world: World) -> None:
