@@ -64,7 +64,7 @@ def shell(t: Translate, locale: str, zone: str, person: str, links: Links, more:
     )  # fmt: skip
     return dmc.MantineProvider(
         id="provider",
-        theme={"fontFamily": FAMILY, "primaryColor": "indigo"},
+        theme={"fontFamily": FAMILY, "primaryColor": "indigo", "primaryShade": {"light": 7, "dark": 8}},
         children=[
             dcc.Location(id="address", refresh=False),
             dcc.Store(id="scheme", storage_type="local"),

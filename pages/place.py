@@ -161,7 +161,9 @@ def _asked(search: str | None) -> dict[str, str]:
 
 def _time(name: str, label: str, at: datetime, zone: ZoneInfo) -> Component:
     local = at.astimezone(zone)
-    return dmc.TextInput(id=name, label=f"{label} ({zone.key})", value=local.strftime(WRITTEN), w=220)
+    written = local.strftime("%z")
+    said = f"{label} ({written[:3]}:{written[3:]})"
+    return dmc.TextInput(id=name, label=said, value=local.strftime(WRITTEN), w=220)
 
 
 def _read(written: Any, zone: ZoneInfo) -> str:

@@ -32,13 +32,13 @@ from tests.layers.inspect.planted import _inside, buildings
 from tests.running import EMAIL
 from tests.survey_loading import mapping
 
-COUNTY, PREFECTURE = "CN-410105", "CN-4101"  # Jinshui in Zhengzhou
+COUNTY = "CN-410105"  # Jinshui in Zhengzhou
 UNITS = {  # peer: title, unit, dataset here, days until it is expected
-    "zhengzhou": ("Zhengzhou Bureau of Emergency Management", "CN-4101", "roads_4101", -9),
-    "kaifeng": ("开封市应急管理局", "CN-4102", "roads_4102", 12),
-    "luoyang": ("洛阳市应急管理局", "CN-4103", "roads_4103", None),
-    "pingdingshan": ("平顶山市应急管理局", "CN-4104", "roads_4104", -2),
-    "anyang": ("安阳市应急管理局", "CN-4105", "roads_4105", 30),
+    "zhengzhou": ("Zhengzhou Bureau of Emergency Management", "CN-410100", "roads_4101", -9),
+    "kaifeng": ("开封市应急管理局", "CN-410200", "roads_4102", 12),
+    "luoyang": ("洛阳市应急管理局", "CN-410300", "roads_4103", None),
+    "pingdingshan": ("平顶山市应急管理局", "CN-410400", "roads_4104", -2),
+    "anyang": ("安阳市应急管理局", "CN-410500", "roads_4105", 30),
 }
 HOSTILE = '<img src=x onerror="alert(1)">\';--'
 LONG = "Inventory of public buildings, shelters and lifeline facilities of the prefecture and its twelve counties "
@@ -150,7 +150,7 @@ class Scene:
 def houses(scene: Scene) -> tuple[int, int]:
     """Houses of three districts: returned once, delivered again, inspected and waiting for a decision."""
     about = scene.dataset("houses", "Houses of three districts", "三区房屋建筑", kind="urban_dwelling",
-                          data_class="restricted", unit="CN-11")  # fmt: skip
+                          data_class="restricted", unit="CN-110000")  # fmt: skip
     first = scene.load("houses", scene.houses(7), HOUSES, days=12, new=about, unit="CN-110108")
     scene.inspected(first, 11, looked=46, faulty=(1, 2, 5, 9, 20))
     scene.decided(first, "returned", "Positions of one district are wrong throughout.", 10)
@@ -162,11 +162,11 @@ def houses(scene: Scene) -> tuple[int, int]:
 def shelters(scene: Scene) -> None:
     """Shelters, public, served in two versions that were compared."""
     about = scene.dataset("shelters", "Emergency shelters", "应急避难场所", level="provincial", sector="emergency",
-                          kind="shelter", unit="CN-41")  # fmt: skip
-    one = scene.load("shelters", scene.sites("shelters-2025", 400), SITES, days=200, new=about, unit="CN-41")
+                          kind="shelter", unit="CN-410000")  # fmt: skip
+    one = scene.load("shelters", scene.sites("shelters-2025", 400), SITES, days=200, new=about, unit="CN-410000")
     scene.serve(one, 200)
     path = scene.sites("shelters-2026", 440, keep=slice(25, None), extra=15)
-    two = scene.load("shelters", path, SITES, days=5, unit="CN-41")
+    two = scene.load("shelters", path, SITES, days=5, unit="CN-410000")
     scene.serve(two, 5)
     with ThreadPoolExecutor(1) as executor:
         compare_versions(scene.store, scene.home, "shelters", (1, 2), workers=1, executor=executor)
@@ -174,10 +174,10 @@ def shelters(scene: Scene) -> None:
 
 def others(scene: Scene) -> None:
     """Schools shared by agreement, reservoirs that are secret, an endless name, and nothing delivered yet."""
-    schools = scene.dataset("schools", "Schools", "学校", level="municipal", data_class="shared", unit="CN-4101")
+    schools = scene.dataset("schools", "Schools", "学校", level="municipal", data_class="shared", unit="CN-410100")
     scene.serve(scene.load("schools", scene.sites("schools", 321, seed=3), SITES, days=30, new=schools), 30)
     dams = scene.dataset("reservoirs", "Reservoirs", "水库大坝", level="provincial", sector="water",
-                         kind="water_works", data_class="secret", unit="CN-41")  # fmt: skip
+                         kind="water_works", data_class="secret", unit="CN-410000")  # fmt: skip
     scene.serve(scene.load("reservoirs", scene.sites("dams", 60, seed=4), SITES, days=3, new=dams), 3)
     slides = scene.dataset("landslides", "Landslides", "滑坡隐患点", level="national", sector="geology",
                            kind="landslide", data_class="restricted", unit="CHN")  # fmt: skip
@@ -209,7 +209,7 @@ def sharing(scene: Scene) -> None:
     with store.write() as connection:
         for dataset, allows, purpose, email, granted in asked:
             request = grants.Request(dataset=dataset, purpose=purpose, allows=allows,  # type: ignore[arg-type]
-                                     expires_at=now + timedelta(days=30), regions=("CN-11", "CN-12"))  # fmt: skip
+                                     expires_at=now + timedelta(days=30), regions=("CN-110000", "CN-120000"))  # fmt: skip
             actor = Actor(id=2, email=email, name="", roles=frozenset({"planner"}))
             number = grants.ask(connection, actor, request, now - timedelta(days=2))
             if granted is not None:

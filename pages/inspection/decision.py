@@ -29,7 +29,7 @@ def section(context: Context, seen: Inspected, t: Translate) -> list[Component]:
         after = [one for one in list_deliveries(connection, seen.delivery.dataset) if one.answers == seen.number]
         traces = [(one, read_trace(connection, one.id)) for one in (*chain, *after)]
     return [
-        html.H2(t("Decision")),
+        html.H2(t("Decision"), id="inspection-decision"),
         *_form(seen, t),
         html.H2(t("What happened to it")),
         *(_trace(context, one, trace, seen.number, t) for one, trace in traces),

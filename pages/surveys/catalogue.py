@@ -97,7 +97,9 @@ def table(context: Context, found: Sequence[Line], t: Translate, locale: str, *,
     names, zone = survey_names(context.settings.home), context.settings.zone
     head = (t("Dataset"), t("Kind"), t("Level"), t("Data class"), t("Records"), t("Newest delivery"), t("State"))
     body = [_row(line, names, zone, head, t, locale, asked[line[0].name]) for line in found]
-    headings = html.Thead(html.Tr([html.Th(word, scope="col") for word in head]))
+    headings = html.Thead(html.Tr([
+        html.Th(word, scope="col", className="number" if word == head[4] else "") for word in head
+    ]))  # fmt: skip
     listed = html.Div(html.Table([headings, html.Tbody(body)], className="cards"), className="wide")
     return html.Div([_summary(found, asked, t), listed])
 
@@ -134,7 +136,7 @@ def _row(
     cells = (
         title, _kind(names, row.kind, locale), t(LEVELS[row.level]), t(CLASSES[row.data_class]),
         records_told(newest.rows if newest else None, permitted, t),
-        local(newest.received_at, zone) if newest else t("never"),
+        html.Span(local(newest.received_at, zone), className="when") if newest else t("never"),
         [state_word(newest.state, t) if newest else t("nothing delivered"), *wanted],
     )  # fmt: skip
     return html.Tr([

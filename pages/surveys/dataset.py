@@ -28,9 +28,10 @@ from pages.surveys.words import (
     STATES,
     hidden,
     next_step,
-    records_told,
+    records_said,
     state_word,
     title_of,
+    unit_name,
 )
 
 SHOWN = 50  # deliveries on the page, the newest first
@@ -80,7 +81,7 @@ def _facts(context: Context, row: Any, t: Translate, locale: str) -> Component:
     facts = (
         (t("Name of the dataset"), html.Code(row.name)),
         (t("Level"), t(LEVELS[row.level])),
-        (t("Unit"), row.unit),
+        (t("Unit"), unit_name(context.regions, row.unit, locale)),
         (t("Sector"), names.sector(row.sector, locale)),
         (t("Kind"), names.kind(row.kind, locale)),
         (t("Data class"), t(CLASSES[row.data_class])),
@@ -96,7 +97,7 @@ def _facts(context: Context, row: Any, t: Translate, locale: str) -> Component:
 def _delivery(context: Context, one: Any, trace: Sequence[Any], permitted: Permit, t: Translate) -> Component:
     zone = context.settings.zone
     said = [
-        t("{n} records").format(n=records_told(one.rows, permitted, t)),
+        records_said(one.rows, permitted, t),
         *([t("{n} refused").format(n=f"{one.refused:,}")] if permitted.records else []),
         t(MODES[one.mode]),
         *([one.unit] if one.unit else []),

@@ -34,8 +34,8 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
         children=[
             html.P(dcc.Link(["← ", t("Surveys")], href="/surveys")),
             html.H1(t("Programs")),
-            html.P(t("QGIS and other programs read what this account may see, with a token in the header"
-                     " `Authorization: Bearer …`."), className="dim"),
+            html.P([t("QGIS and other programs read what this account may see, with a token in the header"), " ",
+                    html.Code("Authorization: Bearer …")], className="dim"),
             html.Table(
                 html.Tbody([html.Tr([html.Th(name, scope="row"), html.Td(html.Code(address))])
                             for name, address in addresses]), className="facts",
@@ -45,7 +45,7 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
                     dmc.TextInput(id="programs-name", label=t("Name of the program"), w=240),
                     dmc.Select(id="programs-days", label=t("For so many days"), value="90", allowDeselect=False,
                                w=160, data=[{"value": days, "label": days} for days in DAYS]),
-                    dmc.Button(t("Make a token"), id="programs-make", mt=24),
+                    html.Button(t("Make a token"), id="programs-make", className="act primary", n_clicks=0),
                 ],
                 className="choices",
             ),

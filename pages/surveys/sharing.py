@@ -169,7 +169,7 @@ def _own(context: Context, name: str, t: Translate) -> list[Component]:
 
 def _copy(held: Permit, name: str, t: Translate) -> Component:
     """Files of everything that this account may see; each is numbered and marked."""
-    wide = {"width": "min(380px, 100%)"}
+    wide = {"width": "100%"}
     limit = {"minLength": 10, "maxLength": 500, "required": True}
     return html.Form(
         [
@@ -180,7 +180,6 @@ def _copy(held: Permit, name: str, t: Translate) -> Component:
                      " {n} m.").format(n=f"{held.accuracy_m:g}"), className="dim"),
         ],
         method="GET", action=f"/api/records/{name}/export.csv", className="choices",
-        style={"alignItems": "end"},
     )  # fmt: skip
 
 
@@ -195,7 +194,7 @@ def _terms(context: Context, name: str, t: Translate) -> list[Component]:
                 dmc.NumberInput(id="sharing-least", label=t("Smallest number told"), value=least, min=1, w=200),
                 dmc.NumberInput(id="sharing-accuracy", label=t("Marks move records by at most [m]"), w=260,
                                 value=accuracy_m, min=grants.LEAST_M, decimalScale=2),
-                dmc.Button(t("Set"), id="sharing-set", mt=24),
+                html.Button(t("Set"), id="sharing-set", className="act", n_clicks=0),
             ],
             className="choices",
         ),
@@ -216,7 +215,7 @@ def _form(t: Translate) -> Component:
             ),
             dmc.TextInput(id="sharing-regions", label=t("Only regions (codes)"), placeholder=t("all regions"), w=220),
             dmc.Textarea(id="sharing-purpose", label=t("What it is needed for"), autosize=True, minRows=1, w=380),
-            dmc.Button(t("Ask for it"), id="sharing-ask", mt=24),
+            html.Button(t("Ask for it"), id="sharing-ask", className="act primary", n_clicks=0),
         ],
         className="choices",
     )  # fmt: skip

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data.permit import Permit
 from data.text import Translate
+from pages._places import name_of
+
+if TYPE_CHECKING:
+    from data.regions import RegionIndex
 
 LEVELS = {"national": "National", "provincial": "Provincial", "municipal": "Municipal", "county": "County"}
 CLASSES = {
@@ -60,6 +64,18 @@ def records_told(count: int | None, permit: Permit, t: Translate) -> str:
     if 0 < count < permit.least:
         return t("fewer than {n}").format(n=permit.least)
     return f"{count // permit.least * permit.least:,}" + ("+" if permit.least > 1 and count else "")
+
+
+def records_said(count: int, permit: Permit, t: Translate) -> str:
+    """The same in a line of other words."""
+    told = records_told(count, permit, t)
+    return t("number of records not told") if told == t("not told") else t("{n} records").format(n=told)
+
+
+def unit_name(regions: RegionIndex, code: str, locale: str) -> str:
+    """A region with its code; the code alone where there is no such region."""
+    rid = regions.by_code(code)
+    return code if rid is None else f"{name_of(rid, regions, locale)} ({code})"
 
 
 def title_of(row: Any, locale: str) -> str:

@@ -49,7 +49,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         codes = Codes(desk_scene.second_factor(store, home, APPROVER, now))
         scene = survey_scene.Scene(store, home, now)
         about = scene.dataset("houses", "Houses of three districts", "三区房屋建筑", kind="urban_dwelling",
-                              data_class="restricted", unit="CN-11")  # fmt: skip
+                              data_class="restricted", unit="CN-110000")  # fmt: skip
         chosen = {**survey_scene.HOUSES, "inspect_first": False}
         scene.serve(scene.load("houses", scene.houses(7, 900), chosen, days=2, new=about, unit="CN-110108"), 2)
         system.wait_ready(probe="/healthz")
@@ -66,7 +66,7 @@ def people(system: Running, store: Store, now: datetime) -> None:
     with store.write() as connection:
         south = accounts.find(connection, email=SOUTH)
         assert south is not None
-        accounts.set_scope(connection, south, regions=["CN-44"], hazards=[])
+        accounts.set_scope(connection, south, regions=["CN-440000"], hazards=[])
         request = grants.Request(dataset="houses", purpose=WHY, allows="records", expires_at=now + timedelta(days=9))
         asked = grants.ask(connection, Actor(2, APPROVER, "", frozenset({"approver"})), request, now)
         office = Actor(9, "office@example.org", "", frozenset({"admin"}))
