@@ -23,7 +23,7 @@ help:
 	@echo "make setup   only set up: packages, browser bundle, base data"
 	@echo "make test    set up for tests, then every check and test"
 	@echo "make prove   the slow proofs"
-	@echo "make bench-survey N=1e7  the survey store with records made here, beside DuckDB and datashader"
+	@echo "make bench-survey N=1e7  the survey store with records made here, beside its peers"
 	@echo "make doctor  what is missing or wrong"
 	@echo "make clean   remove the environment, bundles and base data (not the database)"
 
@@ -56,11 +56,13 @@ lint: $(VENV)/test.stamp
 prove: $(VENV)/test.stamp
 	@$(BIN)/python -m data.setup --for-tests
 	TOCSIN_PROVE=1 $(BIN)/python -m pytest -m "prove or property"
+	$(MAKE) --no-print-directory bench-survey N=1e9
 
 N ?= 1e7
 bench-survey: $(VENV)/run.stamp
 	$(PIP) install --quiet -r requirements-bench.txt
-	$(BIN)/python bench/bench_survey.py --records $(N) --peers
+	$(BIN)/python -m bench.bench_survey --records $(N) --peers --out data/var/bench/survey-$(N)
+	$(BIN)/python -m bench.bench_inspect 1e6
 
 clean:
 	rm -rf $(VENV) assets/vendor data/var/npm data/var/base data/var/stamps

@@ -1,6 +1,6 @@
 """Amendments and comparisons of survey records made here, checked against a store built anew.
 
-    python bench/bench_survey_changes.py [--records 1e6] [--share 0.01] [--folder FOLDER]
+    python -m bench.bench_survey_changes [--records 1e6] [--share 0.01] [--folder FOLDER]
 
 Builds a store, delivers a share of its records once more, moved and some of them deleted, and times the amendment, a
 comparison of the two deliveries, and making one segment of all. The amended store must give the same counts as one
@@ -20,9 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from bench.bench_survey import FILTER, SCHEMA, density, make, processor_s, spread, timed, views
+from bench.bench_survey import density, spread, views
+from bench.survey_records import FILTER, SCHEMA, make, processor_s, timed
 from layers.survey.build import build, compact, part_of
 from layers.survey.choice import choose
 from layers.survey.compare import compare
@@ -52,8 +51,8 @@ def main() -> int:
     given = options.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
-        source, store = folder / "1.parquet", folder / "store"
-        make(source, int(given.records), 2)
+        store, files = folder / "store", make(folder, int(given.records), 1)
+        source = files[0]
         build_s, _ = timed(lambda: build([source], store, SCHEMA))
         amendment, whole = changes(source, given.share)
         pq.write_table(amendment, folder / "2.parquet", row_group_size=1_000_000)
@@ -63,7 +62,7 @@ def main() -> int:
         amend_cpu_s = processor_s() - before
         build([folder / "3.parquet"], folder / "anew", SCHEMA)
         amended, anew = Store(store), Store(folder / "anew")
-        tiles, chosen = views(source, 340), choose(SCHEMA, FILTER)
+        tiles, chosen = views(files, 340), choose(SCHEMA, FILTER)
         for tile in tiles:
             if amended.grid(*tile, chosen).sum() != anew.grid(*tile, chosen).sum():
                 raise SystemExit(f"{tile}: the amended store counts otherwise than one built anew")

@@ -1,6 +1,6 @@
 """Houses, fields and roads in a store beside the tree that shapely holds in memory: counts must be equal.
 
-    python bench/bench_survey_shapes.py [--records 2e5] [--folder FOLDER]
+    python -m bench.bench_survey_shapes [--records 2e5] [--folder FOLDER]
 
 Prints one JSON object.
 """
@@ -20,9 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from bench.bench_survey import processor_s, spread, timed
+from bench.bench_survey import spread
+from bench.survey_records import processor_s, timed
 from layers.survey.build import build
 from layers.survey.choice import choose
 from layers.survey.plane import on_plane

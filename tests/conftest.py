@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pwd
 import shutil
-import socket
 import sqlite3  # first of all: ecCodes brings an old SQLite that would take its place
-import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +17,8 @@ from hypothesis import HealthCheck, settings
 
 from data.store.engine import Store, open_store
 from data.store.migrate import migrate
+from tests.postgres import free_port as free_port
+from tests.postgres import postgres, postgres_binaries
 
 assert sqlite3.sqlite_version_info >= (3, 35)
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,12 +76,6 @@ def oracles() -> Path:
     return ORACLES
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "tocsin.db"
@@ -95,52 +87,12 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _postgres_binaries() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) if Path("/usr/lib/postgresql").is_dir() else []
-    on_path = shutil.which("initdb")
-    return found[-1].parent if found else (Path(on_path).parent if on_path else None)
-
-
-def _ordinary_user() -> Callable[[], None] | None:
-    """PostgreSQL refuses root; give the id of an ordinary account to the child where we are root."""
-    if os.geteuid() != 0:
-        return None
-    account = pwd.getpwnam("postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else "nobody")
-
-    def become() -> None:
-        os.setgid(account.pw_gid)
-        os.setgroups([])
-        os.setuid(account.pw_uid)
-
-    become.account = account  # type: ignore[attr-defined]
-    return become
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A private PostgreSQL on a free loopback port, ended by its own process id."""
-    binaries = _postgres_binaries()
-    if binaries is None:
+    if postgres_binaries() is None:
         pytest.skip("no PostgreSQL server binaries on this machine (make test installs them)")
-    become = _ordinary_user()
-    folder = Path("/tmp") / f"tocsin-pg-{uuid.uuid4().hex[:8]}"  # short: a socket path is limited to 107 bytes
-    folder.mkdir(mode=0o700)
-    if become is not None:
-        account = become.account  # type: ignore[attr-defined]
-        os.chown(folder, account.pw_uid, account.pw_gid)
-    cluster, port = folder / "cluster", free_port()
-    subprocess.run(
-        [binaries / "initdb", "-D", cluster, "-U", "tocsin", "-A", "trust", "-E", "UTF8", "--no-sync"],
-        check=True, capture_output=True, preexec_fn=become, cwd=folder,
-    )  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [binaries / "postgres", "-D", cluster, "-p", str(port), "-k", str(folder), "-h", "127.0.0.1",
-             "-c", "fsync=off", "-c", "max_connections=200"],
-            stdout=log, stderr=log, preexec_fn=become, cwd=folder,
-        )  # fmt: skip
-    address = f"postgresql://tocsin@127.0.0.1:{port}"
-    try:
+    with postgres() as address:
         store = open_store(f"{address}/postgres")
         store.wait_ready(30)
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -150,14 +102,6 @@ def postgres_server() -> Iterator[str]:
         migrate(template)
         template.close()
         yield address
-    finally:
-        server.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(10)
-        if server.poll() is None:
-            server.kill()
-            server.wait()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -39,8 +39,11 @@ class Plan:
 
 
 def scan_limit(rows: int) -> int:
-    """How many records a tile may have that is counted when it is asked for: a fiftieth, within bounds."""
-    return min(max(rows // 50, 1_000_000), 10_000_000)
+    """How many records a tile may have that is counted when it is asked for: a fiftieth, within bounds.
+
+    Of 4 million 48 MB are read: some 50 ms from a disk, 15 ms from memory.
+    """
+    return min(max(rows // 50, 1_000_000), 4_000_000)
 
 
 def rows_of_a_bucket(rows: int, shape_bytes: float) -> int:
