@@ -18,13 +18,15 @@ UNTIL_LATER = "Too many wrong attempts. Please wait a few minutes."
 TOO_OLD = "The page was open for too long. Please try again."
 CODES = {401: "not_signed_in", 403: "forbidden", 404: "not_found", 415: "not_json"}
 MACHINE_PATHS = ("/api/", "/t/", "/_", "/assets/")
+PROGRAM_PATHS = ("/ogc", "/stac")  # where a request that accepts anything is a program's
 
 
 def wants_page() -> bool:
     """Whether the answer is for a person's eyes: a page opened, or a form sent, by a browser."""
     accepts = request.accept_mimetypes
     machine = request.path.startswith(MACHINE_PATHS) or request.mimetype == "application/json"
-    return not machine and (not accepts or accepts.accept_html)
+    anything = not request.path.startswith(PROGRAM_PATHS)
+    return not machine and (accepts.accept_html if accepts else anything)
 
 
 def ask_to_sign_in() -> AnyResponse:

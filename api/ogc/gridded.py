@@ -20,15 +20,16 @@ from pygeoapi.provider.base_edr import BaseEDRProvider
 
 from api.context import api
 from api.ogc.asked import box_of, span_of
+from api.ogc.names import CRS84
 from data.clock import iso
 from data.errors import StoreError
 from data.store.field_series import SeriesKey, best_steps, find_series
 
 MOST_STEPS = 2_000
 MOST_CELLS = 250_000
-CRS84 = {
+GROUND = {
     "coordinates": ["x", "y"],
-    "system": {"type": "GeographicCRS", "id": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"},
+    "system": {"type": "GeographicCRS", "id": CRS84},
 }
 TIME = {"coordinates": ["t"], "system": {"type": "TemporalRS", "calendar": "Gregorian"}}
 Floats = NDArray[Any]
@@ -119,7 +120,7 @@ class Series:
     def _coverage(self, domain: str, axes: Any, names: list[str], shape: list[int], values: Sequence[Any]) -> Any:
         return {
             "type": "Coverage",
-            "domain": {"type": "Domain", "domainType": domain, "axes": axes, "referencing": [CRS84, TIME]},
+            "domain": {"type": "Domain", "domainType": domain, "axes": axes, "referencing": [GROUND, TIME]},
             "parameters": self.parameters,
             "ranges": {self.name: {"type": "NdArray", "dataType": "float", "axisNames": names, "shape": shape,
                                    "values": values}},
@@ -161,7 +162,7 @@ class FieldCoverage(BaseProvider):  # type: ignore[misc]
     def __init__(self, provider_def: Any) -> None:
         super().__init__(provider_def)
         self.series = Series(self.data)
-        self._fields, self.axes, self.crs = self.series.fields, ["x", "y"], CRS84["system"]["id"]  # type: ignore[index]
+        self._fields, self.axes, self.crs = self.series.fields, ["x", "y"], CRS84
         self.filename = f"{self.series.name}.nc"
 
     def get_fields(self) -> Any:

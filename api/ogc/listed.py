@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,11 +15,12 @@ from access.sharing.permits import permit
 from api.context import api
 from api.features import read_events, read_warnings
 from api.ogc.asked import box_of, span_of
+from api.ogc.cql import Written, conditions
+from api.ogc.items import Feature, chosen
 from api.stations import read_stations
 from data.clock import iso, parse_time
 from data.store.catalogue import list_datasets
 
-Feature = dict[str, Any]
 TEXT, NUMBER, TIME = {"type": "string"}, {"type": "number"}, {"type": "string", "format": "date-time"}
 
 
@@ -140,6 +141,7 @@ class Listed(BaseProvider):  # type: ignore[misc]
         self.listing = LISTED[self.data]
         self.time_field = self.listing.time or None
         self._fields = dict(self.listing.fields)
+        self._filter: Written = provider_def.get("filter")
 
     def get_fields(self) -> Any:
         """Fields by name."""
@@ -147,14 +149,17 @@ class Listed(BaseProvider):  # type: ignore[misc]
 
     def query(
         self, offset: int = 0, limit: int = 10, resulttype: str = "results", bbox: Any = (), datetime_: Any = None,
-        properties: Any = (), skip_geometry: bool = False, select_properties: Any = (), q: Any = None, **_: Any,
+        properties: Any = (), sortby: Any = (), skip_geometry: bool = False, select_properties: Any = (),
+        q: Any = None, **_: Any,
     ) -> Any:  # fmt: skip
         """The features that are asked for."""
+        wanted = conditions(self._filter, (), self._fields)
         area, span = box_of(bbox) if len(bbox) else None, span_of(datetime_)
         found = [
             one for one in self.listing.read()
             if _has(one, properties) and self._at(one, span) and _in(one, area) and _says(one, q)
         ]  # fmt: skip
+        found = chosen(found, wanted, sortby, self._fields, self._shapes)
         page = [] if resulttype == "hits" else found[offset : offset + limit]
         features = [_shown(one, skip_geometry, select_properties) for one in self._drawn(page, skip_geometry)]
         return {
@@ -177,6 +182,9 @@ class Listed(BaseProvider):  # type: ignore[misc]
             return True
         at = parse_time(told)
         return (begin is None or begin <= at) and (end is None or at <= end)
+
+    def _shapes(self, features: Sequence[Feature]) -> list[Any]:
+        return [one["geometry"] for one in self._drawn(list(features), False)]
 
     def _drawn(self, page: list[Feature], skip_geometry: bool) -> list[Feature]:
         """A page with the outlines of regions, which are read only for what is shown."""

@@ -1,9 +1,11 @@
-"""How collections are called."""
+"""How collections, the one reference system and the languages of filters are called."""
 
 from __future__ import annotations
 
 import re
 
+CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+LANGUAGES = ("cql2-text", "cql2-json")
 WORLD = [-180.0, -90.0, 180.0, 90.0]
 
 

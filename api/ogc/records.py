@@ -1,11 +1,10 @@
 """Survey records as OGC features and tiles, each as the present person may see them.
 
-Positions of classified records carry the mark of this reader's copy of the day, as an export does.
+Positions of classified records carry the mark of this reader.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -16,32 +15,30 @@ from pygeoapi.models.provider.base import TileMatrixSetEnum
 from pygeoapi.provider.base import BaseProvider, ProviderInvalidQueryError, ProviderItemNotFoundError
 from pygeoapi.provider.tile import BaseTileProvider, ProviderTileNotFoundError
 
-from access.keys import read_keys
-from api.context import api
 from api.ogc.asked import box_of, on_map
+from api.ogc.cql import Written, conditions
+from api.ogc.search import REGION, Search, by_value, find, plan
 from api.records import sights
 from data.errors import LayerError
-from layers.survey.marks.book import Book
-from layers.survey.marks.copy import marked_shapes
 from layers.survey.rows import GEOMETRY
 from layers.survey.sight import Sight
 
 CELL_DEG = 0.1  # an identifier says in which cell of this size a record is looked for
 MARGIN_DEG = 1e-6
 OWN = ("lon", "lat", "segment", "source", "source_row", GEOMETRY)  # columns that are no properties
-PURPOSE = "reading through the OGC interface"
 MATRIX_SET = TileMatrixSetEnum.WEBMERCATORQUAD.value
 
 
 class Records(BaseProvider):  # type: ignore[misc]
-    """Single records of a dataset; facets and the region may be asked for by value."""
+    """Single records of a dataset; facets, the region and numbers may be asked for by value, and filtered by."""
 
     def __init__(self, provider_def: Any) -> None:
         super().__init__(provider_def)
         self.seen = sights().open(self.data)
         schema = self.seen.schema
-        self.asked = {one.name: {"type": "string"} for one in schema.facets} | {"region": {"type": "string"}}
-        self._fields = self.asked | {one.name: {"type": "number"} for one in schema.columns}
+        words = {one.name: {"type": "string", "values": list(one.values)} for one in schema.facets}
+        self._fields = words | {REGION: {"type": "string"}} | {one.name: {"type": "number"} for one in schema.columns}
+        self._filter: Written = provider_def.get("filter")
 
     def get_fields(self) -> Any:
         """Fields by name."""
@@ -49,23 +46,31 @@ class Records(BaseProvider):  # type: ignore[misc]
 
     def query(
         self, offset: int = 0, limit: int = 10, resulttype: str = "results", bbox: Any = (), properties: Any = (),
-        skip_geometry: bool = False, select_properties: Any = (), **_: Any,
+        sortby: Any = (), skip_geometry: bool = False, select_properties: Any = (), **_: Any,
     ) -> Any:  # fmt: skip
         """A page of the records that are asked for."""
+        search = self._search(bbox, properties)
+        total, page = 0, None
+        if search is not None:
+            shown = 0 if resulttype == "hits" else limit
+            total, page = find(self.seen, search, sortby, offset=offset, limit=shown)
+        features = [] if page is None else features_of(self.seen, page, skip_geometry, select_properties)
+        filtered = self._filter[0][:500] if self._filter else ""
+        asked = {"by": "OGC", "bbox": list(bbox), "filter": filtered, "first": offset, "rows": len(features)}
+        sights().note(self.seen, "counts" if resulttype == "hits" else "rows", **asked)
+        return {"type": "FeatureCollection", "features": features, "numberMatched": total,
+                "numberReturned": len(features)}  # fmt: skip
+
+    def _search(self, bbox: Any, properties: Any) -> Search | None:
+        """What is asked for; None where nothing can match."""
+        counted = {one.name for one in self.seen.schema.facets} | {REGION}
+        wanted = conditions(self._filter, [pair for pair in properties if pair[0] not in counted], self._fields)
         try:
-            choice = self.seen.choose(json.dumps({name: [value] for name, value in properties}))
+            choice = self.seen.choose(by_value(pair for pair in properties if pair[0] in counted))
         except LayerError as error:
             raise ProviderInvalidQueryError(user_msg=str(error)) from error
         area = on_map(box_of(bbox)) if len(bbox) else None
-        nowhere = len(bbox) > 0 and area is None
-        total = 0 if nowhere else self.seen.tally(choice, area).total
-        features: list[Any] = []
-        if resulttype != "hits" and not nowhere:
-            page = self.seen.shaped(area, choice, offset=offset, limit=limit)
-            features = features_of(self.seen, page, skip_geometry, select_properties)
-            sights().note(self.seen, "rows", by="OGC", bbox=list(bbox), first=offset, rows=len(features))
-        return {"type": "FeatureCollection", "features": features, "numberMatched": total,
-                "numberReturned": len(features)}  # fmt: skip
+        return None if len(bbox) and area is None else plan(self.seen, choice, area, wanted)
 
     def get(self, identifier: str, **_: Any) -> Any:
         """One record by its identifier."""
@@ -87,12 +92,9 @@ def features_of(seen: Sight, page: pa.Table, skip_geometry: bool, select: Any) -
     """Records as GeoJSON features; where each is classified, at the place that this reader's mark gives it."""
     lon, lat = page["lon"].to_numpy(), page["lat"].to_numpy()
     cells = [(math.floor(x / CELL_DEG), math.floor(y / CELL_DEG)) for x, y in zip(lon, lat, strict=True)]
-    shapes = page[GEOMETRY].to_pylist() if GEOMETRY in page.column_names else None
-    if seen.permit.classified and not skip_geometry and page.num_rows:
-        book = Book(api().store, read_keys(api().settings.home).mark.encode())
-        mark = book.of_day(seen.permit, PURPOSE, "ogc", api().clock())
-        lon, lat = mark.place(lon, lat)
-        shapes = marked_shapes(shapes, mark) if shapes is not None else None
+    told = page if skip_geometry else seen.told_records(page)
+    lon, lat = told["lon"].to_numpy(), told["lat"].to_numpy()
+    shapes = told[GEOMETRY].to_pylist() if GEOMETRY in told.column_names else None
     places: list[Any] = [{"type": "Point", "coordinates": [float(x), float(y)]}
                          for x, y in zip(lon.round(7), lat.round(7), strict=True)]  # fmt: skip
     if shapes is not None:

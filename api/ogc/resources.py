@@ -8,12 +8,11 @@ from typing import Any
 from access.people import current
 from api.context import api
 from api.ogc.listed import LISTED
-from api.ogc.names import WORLD, field_id
+from api.ogc.names import CRS84, WORLD, field_id
 from api.records import sights
 from data.store.catalogue import list_datasets
 from data.store.field_series import list_series
 
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 TILES = {"mvt": "application/vnd.mapbox-vector-tile", "png": "image/png"}
 NETCDF = {"name": "netcdf", "mimetype": "application/x-netcdf"}
 MOST_ITEMS = 1_000

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 
 from access.guard import needs
 from api.answers import fault, fresh
+from api.ogc.names import CRS84, LANGUAGES
 from data.errors import LayerError, NotPermitted
 
 blueprint = Blueprint("ogc", __name__, url_prefix="/ogc")
@@ -18,16 +20,43 @@ blueprint = Blueprint("ogc", __name__, url_prefix="/ogc")
 logging.getLogger("pygeoapi").setLevel(logging.CRITICAL)  # it logs each missing parameter as a warning
 
 SHOWN = frozenset({"f", "lang"})
-ITEMS = SHOWN | {"bbox", "bbox-crs", "crs", "datetime", "limit", "offset", "properties", "skipGeometry", "resulttype"}
+FILTERS = ("filter", "filter-lang", "filter-crs")
+ITEMS = SHOWN | {
+    *FILTERS,
+    "sortby",
+    "bbox",
+    "bbox-crs",
+    "crs",
+    "datetime",
+    "limit",
+    "offset",
+    "properties",
+    "skipGeometry",
+    "resulttype",
+}
 COVERAGE = SHOWN | {"bbox", "datetime", "properties", "subset"}
 QUERIES = SHOWN | {"coords", "bbox", "datetime", "parameter-name", "crs"}
 NOT_OURS = ("text/html", "application/ld+json")
+FILTER_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
+    "filter": {}, "filter-lang": {"enum": list(LANGUAGES), "default": LANGUAGES[0]},
+    "filter-crs": {"format": "uri", "enum": [CRS84], "default": CRS84}, "sortby": {},
+}  # fmt: skip
 CONFORMS_TO = (
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
+    "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions-plus",
     "http://www.opengis.net/spec/ogcapi-coverages-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/covjson",
@@ -87,7 +116,10 @@ def queryables(collection: str) -> Response:
     """What may be asked for by value."""
     from pygeoapi.api import itemtypes
 
-    return _answer(lambda _: itemtypes.get_collection_queryables, collection)
+    found = _answer(lambda _: itemtypes.get_collection_queryables, collection)
+    if found.status_code == 200:  # what is not named there cannot be asked for
+        found.set_data(json.dumps(json.loads(found.data) | {"additionalProperties": False}, ensure_ascii=False))
+    return found
 
 
 @blueprint.get("/collections/<collection>/items")
@@ -96,7 +128,7 @@ def items(collection: str) -> Response:
     """Items by box, time, and values of properties, page by page."""
     from pygeoapi.api import itemtypes
 
-    return _answer(lambda _: itemtypes.get_collection_items, collection, allowed=ITEMS, by_value=True)
+    return _geojson(_answer(lambda _: itemtypes.get_collection_items, collection, allowed=ITEMS, by_value=True))
 
 
 @blueprint.get("/collections/<collection>/items/<path:item>")
@@ -105,7 +137,7 @@ def item(collection: str, item: str) -> Response:
     """One item."""
     from pygeoapi.api import itemtypes
 
-    return _answer(lambda _: itemtypes.get_collection_item, collection, item, allowed=SHOWN | {"crs"})
+    return _geojson(_answer(lambda _: itemtypes.get_collection_item, collection, item, allowed=SHOWN | {"crs"}))
 
 
 @blueprint.get("/collections/<collection>/coverage")
@@ -205,19 +237,50 @@ def _answer(
             asked._format = "json"
         if "bbox" in request.args:
             core.validate_bbox(request.args["bbox"])
+        kept = _filters(asked, config["resources"].get(words[0])) if by_value else {}
         headers, status, content = choose(core)(served, asked, *words)
     except NotPermitted as error:
         return fault(403, "not_permitted", str(error))
     except (LayerError, ValueError) as error:
         return _wrong(str(error))
-    return _response(dict(headers), int(status), content)
+    return _response(dict(headers), int(status), content, kept)
 
 
-def _response(headers: dict[str, str], status: int, content: Any) -> Response:
-    """The answer without links to forms that are not served."""
+def _geojson(answer: Response) -> Response:
+    """An answer with features under the type that is theirs (OGC 17-069r4, requirement 28)."""
+    if answer.status_code == 200:
+        answer.content_type = "application/geo+json"
+    return answer
+
+
+def _filters(asked: Any, collection: Any) -> dict[str, str]:
+    """Take filters from a request, for our providers; pygeoapi reads another language. What links must carry on."""
+    args = {name: asked.params[name] for name in asked.params}
+    kept = {name: args.pop(name) for name in FILTERS if name in args}
+    language = kept.get("filter-lang", LANGUAGES[0])
+    if language not in LANGUAGES:
+        raise ValueError(f"filter-lang is {' or '.join(LANGUAGES)}.")
+    if kept.get("filter-crs", CRS84) != CRS84:
+        raise ValueError(f"filter-crs is {CRS84} only.")
+    for provider in collection["providers"] if collection and "filter" in kept else ():
+        provider["filter"] = (kept["filter"], language)
+    if "sortby" in args:  # a + is a space in an address
+        names = [one.strip() for one in args["sortby"].split(",")]
+        if not all(one.strip("+-") for one in names):
+            raise ValueError("sortby is a list of properties, each with + or - before it.")
+        args["sortby"] = ",".join(names)
+    asked._args, asked._data = args, b""  # nor does it get a body to read a filter from
+    return kept
+
+
+def _response(headers: dict[str, str], status: int, content: Any, kept: Mapping[str, str]) -> Response:
+    """The answer without links to forms that are not served, and with the filter in those to other pages."""
     kind = headers.get("Content-Type", "application/json")
     if "json" in kind and content:
-        content = json.dumps(_without(json.loads(content)), ensure_ascii=False, separators=(",", ":"))
+        answer = _without(json.loads(content))
+        for link in answer.get("links", []) if kept else ():
+            link["href"] += f"&{urlencode(kept)}" if link["rel"] in ("self", "next", "prev") else ""
+        content = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
     response = Response(content, status, content_type=kind)
     for name in ("Content-Crs", "Content-Language", "Content-Disposition"):
         if name in headers:
@@ -248,13 +311,20 @@ def _queryable(config: dict[str, Any], collection: str) -> set[str]:
     if not single:
         return set()
     provider = load_plugin("provider", single[0])
-    return set(getattr(provider, "asked", provider.fields)) | ({"q"} if single[0]["type"] == "record" else set())
+    return set(provider.fields) | ({"q"} if single[0]["type"] == "record" else set())
 
 
 def _definition(config: dict[str, Any]) -> Any:
     from pygeoapi.openapi import get_oas
 
-    return get_oas(config)
+    found = get_oas(config)
+    for path, item in found["paths"].items():
+        if path.endswith("/items"):
+            item["get"]["parameters"] += [
+                {"name": name, "in": "query", "required": False, "schema": {"type": "string", **values}}
+                for name, values in FILTER_SCHEMAS.items()
+            ]
+    return found
 
 
 def _wrong(message: str) -> Response:

@@ -91,6 +91,8 @@ def test_it_changes_nothing_and_opens_no_other_address(programs: Web) -> None:
     token = token_of(programs, "planner")
     assert ask(programs, "/ogc/look", token, "POST").status_code == 403
     assert ask(programs, "/people-only", token).status_code == 401
+    bare = programs.server.test_client().get("/ogc/look", base_url=programs.base)  # of a map program, for a tile
+    assert bare.status_code == 401
     assert ask(programs, "/", token).status_code in (401, 303, 302)
 
 
