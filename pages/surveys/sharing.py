@@ -191,9 +191,10 @@ def _terms(context: Context, name: str, t: Translate) -> list[Component]:
         html.H2(t("Terms of this dataset")),
         html.Div(
             [
-                dmc.NumberInput(id="sharing-least", label=t("Smallest number told"), value=least, min=1, w=200),
+                dmc.NumberInput(id="sharing-least", label=t("Smallest number told"), value=least, min=1, w=200,
+                                hideControls=True),
                 dmc.NumberInput(id="sharing-accuracy", label=t("Marks move records by at most [m]"), w=260,
-                                value=accuracy_m, min=grants.LEAST_M, decimalScale=2),
+                                value=accuracy_m, min=grants.LEAST_M, decimalScale=2, hideControls=True),
                 html.Button(t("Set"), id="sharing-set", className="act", n_clicks=0),
             ],
             className="choices",
@@ -259,7 +260,10 @@ def _decision(row: Any, state: str, t: Translate) -> Any:
     person = current()
     own, decides = row.asked_by == person.email, person.may("surveys.decide")
     if state == "asked" and decides and not own:
-        reason = dmc.TextInput(id={"type": "sharing-reason", "number": row.id}, placeholder=t("Reason"), size="xs")
+        reason = dmc.TextInput(
+            id={"type": "sharing-reason", "number": row.id}, placeholder=t("Reason"), size="xs",
+            **{"aria-label": t("Reason")},
+        )  # fmt: skip
         return html.Div([reason, _button("grant", t("Grant"), row.id), _button("refuse", t("Turn down"), row.id)])
     who = [row.decided_by, *([f" · {row.reason}"] if row.reason else [])] if row.decided_by else []
     if state == "granted" and (decides or own):

@@ -59,7 +59,7 @@ def records_told(count: int | None, permit: Permit, t: Translate) -> str:
     """How many records there are, as exactly as may be told to this account."""
     if count is None:
         return "–"
-    if not permit.counts or permit.limits or permit.facets:
+    if not permit.counts or any(permit.unit not in one for one in permit.limits) or permit.facets:
         return t("not told")
     if 0 < count < permit.least:
         return t("fewer than {n}").format(n=permit.least)

@@ -88,7 +88,7 @@ def test_a_survey_from_the_catalogue_to_a_decision(office: Office, open_as: Open
     assert WHY not in south.inner_text("main")  # whose request it is does not concern others
     chief = open_as(APPROVER, "/surveys/houses/sharing")
     chief.locator("tr", has_text=EMAIL).get_by_role("button", name="Grant").click()
-    chief.get_by_text("Written down.").wait_for()
+    chief.get_by_text("Written down.", exact=True).wait_for()
     records_are_seen(planner, office.system.url)
     inspect(planner, office.system.url)
     decide(chief, office.system.url)
