@@ -282,10 +282,8 @@ def _until_stopped() -> threading.Event:
     return stop
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line, as the documents list it."""
-    top = argparse.ArgumentParser(prog="app.py", description="Multi-hazard watch and early warning")
-    commands = top.add_subparsers(dest="command")
+def _own_arguments(commands: Any) -> None:
+    """Commands without a module of their own."""
     for name, text in (
         ("web", "serve the pages only"),
         ("engine", "run schedule, ingest and rules only"),
@@ -309,53 +307,100 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--rules", type=Path, action="append", default=[])
     evaluate.add_argument("--region", metavar="CODE")
     evaluate.add_argument("--json", action="store_true")
-    user = commands.add_parser("user", help="accounts").add_subparsers(dest="action", required=True)
+    for name, text in (("backup", "a copy of the store"), ("restore", "bring a copy back; deliveries are held then")):
+        commands.add_parser(name, help=text).add_argument("path", type=Path)
+
+
+def _user_arguments(commands: Any) -> None:
     from access.command import add_arguments
 
-    add_arguments(user)
-    from pages.past import command as past_command
+    add_arguments(commands.add_parser("user", help="accounts").add_subparsers(dest="action", required=True))
 
-    past_command.add_arguments(commands)
-    from pages.past import proving
 
+def _past_arguments(commands: Any) -> None:
+    from pages.past import command, proving
+
+    command.add_arguments(commands)
     proving.add_arguments(commands)
-    mutes = commands.add_parser("mute", help="hold proposals back for a time").add_subparsers(
-        dest="action", required=True
-    )
+
+
+def _mute_arguments(commands: Any) -> None:
     from alerts import mute_command
 
-    mute_command.add_arguments(mutes)
+    mutes = commands.add_parser("mute", help="hold proposals back for a time")
+    mute_command.add_arguments(mutes.add_subparsers(dest="action", required=True))
+
+
+def _recipients_arguments(commands: Any) -> None:
     from alerts import recipients_command
 
     recipients = commands.add_parser("recipients", help="who is to hear of warnings")
     recipients_command.add_arguments(recipients.add_subparsers(dest="action", required=True))
     recipients_command.add_resume(commands.add_parser("resume", help="let go deliveries that are held"))
-    for name, text in (("backup", "a copy of the store"), ("restore", "bring a copy back; deliveries are held then")):
-        commands.add_parser(name, help=text).add_argument("path", type=Path)
-    cap = commands.add_parser("cap", help="CAP messages").add_subparsers(dest="action", required=True)
-    from alerts.cap import command as cap_command
 
-    cap_command.add_arguments(cap)
-    survey = commands.add_parser("survey", help="survey records").add_subparsers(dest="action", required=True)
+
+def _cap_arguments(commands: Any) -> None:
+    from alerts.cap import command
+
+    command.add_arguments(
+        commands.add_parser("cap", help="CAP messages").add_subparsers(dest="action", required=True)
+    )
+
+
+def _survey_arguments(commands: Any) -> None:
     from ingest.survey_load import command as load_command
     from layers.survey import command as survey_command
-
-    survey_command.add_arguments(survey)
-    load_command.add_arguments(survey)
     from layers.survey.inspect import command as inspect_command
 
-    inspect_command.add_arguments(survey)
+    survey = commands.add_parser("survey", help="survey records").add_subparsers(dest="action", required=True)
+    for module in (survey_command, load_command, inspect_command):
+        module.add_arguments(survey)
+
+
+def _exchange_arguments(commands: Any) -> None:
+    from layers.survey.exchange import command
+
     exchange = commands.add_parser("exchange", help="survey deliveries to and from other Tocsins")
-    from layers.survey.exchange import command as exchange_command
+    command.add_arguments(exchange.add_subparsers(dest="action", required=True))
 
-    exchange_command.add_arguments(exchange.add_subparsers(dest="action", required=True))
-    from alerts.evidence import command as evidence_command
 
-    evidence_command.add_arguments(commands)
-    audit = commands.add_parser("audit", help="the audit chain").add_subparsers(dest="action", required=True)
+def _evidence_arguments(commands: Any) -> None:
+    from alerts.evidence import command
+
+    command.add_arguments(commands)
+
+
+def _audit_arguments(commands: Any) -> None:
     from access import audit_command
 
-    audit_command.add_arguments(audit)
+    chain = commands.add_parser("audit", help="the audit chain")
+    audit_command.add_arguments(chain.add_subparsers(dest="action", required=True))
+
+
+PAST = ("replay", "scenario", "record", "demo", "drill", "debrief", "play", "backtest", "truth")
+# Names of commands and what lists them: a process reads the modules of its own command only, which saves it seconds.
+COMMANDS: tuple[tuple[tuple[str, ...], Callable[[Any], None]], ...] = (
+    (("", "web", "engine", "dispatch", "signer", "doctor", "ingest", "rules", "evaluate", "backup", "restore"),
+     _own_arguments),
+    (("user",), _user_arguments),
+    (PAST, _past_arguments),
+    (("mute",), _mute_arguments),
+    (("recipients", "resume"), _recipients_arguments),
+    (("cap",), _cap_arguments),
+    (("survey",), _survey_arguments),
+    (("exchange",), _exchange_arguments),
+    (("evidence",), _evidence_arguments),
+    (("audit",), _audit_arguments),
+)  # fmt: skip
+
+
+def parser(word: str | None = None) -> argparse.ArgumentParser:
+    """The command line, as the documents list it; for a word that is a command, its own part of it."""
+    top = argparse.ArgumentParser(prog="app.py", description="Multi-hazard watch and early warning")
+    commands = top.add_subparsers(dest="command")
+    own = [add for names, add in COMMANDS if word in names]
+    for add in own or [add for _, add in COMMANDS]:
+        add(commands)
     return top
 
 
@@ -585,7 +630,8 @@ def _time(text: str | None) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; every failure is one clear line and a status other than 0."""
-    options = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = parser(words[0] if words else "").parse_args(words)
     try:
         return run_command(options, read_settings(os.environ))
     except ConfigError as error:
