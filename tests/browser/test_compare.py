@@ -30,6 +30,7 @@ PIXELS = """Promise.all([tocsinMap.map, tocsinMap.compare.pane.map].map((map) =>
   });
   map.triggerRepaint();
 })))"""
+STILL = "[tocsinMap.map, tocsinMap.compare.pane.map].every((map) => !map.isMoving())"
 CAMERAS = """[tocsinMap.map, tocsinMap.compare.pane.map].map((map) => {
   const {lng, lat} = map.getCenter();
   return [lng, lat, map.getZoom()];
@@ -81,7 +82,7 @@ def test_cameras_stay_together(open_map: Callable[..., Any], site: Site) -> None
     compare(page, offset_h=-1)
     page.mouse.move(200, 250)
     page.mouse.wheel(0, -400)
-    page.wait_for_timeout(600)
+    until(page, f"{STILL} && tocsinMap.map.getZoom() > 5.2")
     first, second = page.evaluate(CAMERAS)
     assert first[2] > 5.2
     assert first == pytest.approx(second, abs=1e-6)
@@ -89,13 +90,13 @@ def test_cameras_stay_together(open_map: Callable[..., Any], site: Site) -> None
     page.mouse.down()
     page.mouse.move(620, 300, steps=5)
     page.mouse.up()
-    page.wait_for_timeout(800)
+    until(page, f"{STILL} && Math.abs(tocsinMap.map.getCenter().lng - {first[0]}) > 0.3")
     moved, along = page.evaluate(CAMERAS)
     assert abs(moved[0] - first[0]) > 0.3
     assert moved == pytest.approx(along, abs=1e-6)
     page.focus(".map-stage-second canvas")
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(800)
+    until(page, f"{STILL} && tocsinMap.map.getCenter().lng > {moved[0]}")
     keyed, beside = page.evaluate(CAMERAS)
     assert keyed[0] > moved[0]
     assert keyed == pytest.approx(beside, abs=1e-6)
