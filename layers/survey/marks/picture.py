@@ -1,4 +1,4 @@
-"""The invisible mark of a drawn map: waves of two grey levels under the whole picture, whose signs say whose it is.
+"""The invisible mark of a drawn map: waves of a grey level or two under all of it, whose signs say whose it is.
 
 The waves repeat every 512 pixels each way, so that any part of the picture holds them again and again. The office's
 key says which wave begins where; half of the waves are the same in all copies, and by them the place and the scale of
@@ -26,8 +26,8 @@ BAND = (
     12,
     64,
 )  # waves a period: coarser ones are lost among what is drawn, finer ones when a picture is made smaller
-STRENGTH = 1.5  # grey levels, root of the mean square: about 44 dB below white
-MOST = 3.0  # grey levels
+STRENGTH = 0.8  # grey levels, root of the mean square: 50 dB below white
+MOST = 2.0  # grey levels
 Floats = NDArray[np.float32]
 
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from layers.export.picture_page import PAGE
 from layers.survey.marks.mark import Mark
 from layers.survey.marks.picture import BAND, PERIOD, Waves, waves_of
 from layers.survey.marks.trace import MOST_FALSE, Finding
 
-SCALES = np.exp(np.arange(math.log(0.45), math.log(1.1), 5e-4))  # of the picture against the one that was given
+SCALES = (0.45, 1.1)  # of the picture against the one that was given
+SMOOTH = 6.0  # pixels
+LARGEST = 5.0  # grey levels from what is around, a few times those of the mark
 SMALLEST = 200  # pixels of a side
 AROUND = 9  # bins over which the strength of what is drawn is judged
 STRONGEST = 2.0  # what a single wave counts at most, against others about it
-SURFACE = 192  # points each way at which a place is looked for
-LIKELIEST = 3  # scales that are looked at closely
-FINE = 4e-4 * np.arange(-2, 3)  # width and height may have been rounded differently
+SURFACE = 160  # points each way at which a place is looked for
+LIKELIEST = 2  # scales that are looked at closely
+FINE = 4e-4 * np.arange(-1, 2)  # width and height may have been rounded differently
 Floats = NDArray[np.float32]
 Waving = NDArray[np.complex64]
 
@@ -34,7 +38,7 @@ class Spectrum:
     found: Waving
     size: tuple[int, int]  # of the transform, down and across
 
-    def at(self, down: NDArray[np.float64], across: NDArray[np.float64]) -> Waving:
+    def at(self, down: NDArray[Any], across: NDArray[Any]) -> Waving:
         """Waves near frequencies [a pixel]."""
         return self.found[self._bins(down, across)]
 
@@ -52,7 +56,7 @@ class Spectrum:
         found = (rows @ turns)[own]
         return _limited(found / self.strength[self._bins(down[own[0]], across[own[1]])])
 
-    def _bins(self, down: NDArray[np.float64], across: NDArray[np.float64]) -> tuple[NDArray[np.intp], ...]:
+    def _bins(self, down: NDArray[Any], across: NDArray[Any]) -> tuple[NDArray[np.intp], ...]:
         rows, columns = np.rint(down * self.size[0]), np.rint(across * self.size[1])
         return rows.astype(np.intp), columns.astype(np.intp) % self.size[1]
 
@@ -79,34 +83,48 @@ def trace_picture(
     if not candidates or min(grey.shape) < SMALLEST:
         return []
     waves = waves_of(candidates[0].secret)
-    seen = _places(_spectrum(grey), waves)
+    scales = _scales(grey.shape)
+    seen = _places(_spectrum(grey, scales), waves, scales)
     tests = len(candidates) * len(seen)
     best: dict[int, Finding] = {}
     for mark in candidates:
-        signs = waves.signs(mark).astype(np.float32)
+        signs = waves.signs(mark)
         for told in seen:
-            z = float(signs @ told) / max(float(np.linalg.norm(told)), 1e-9)
-            chance = min(1.0, tests * math.exp(-z * z / 2)) if z > 0 else 1.0
-            if chance <= most_false and chance < best.get(mark.copy, _NONE).false_positive:
+            chance = min(1.0, tests * chance_of(signs, told))
+            if chance <= most_false and (mark.copy not in best or chance < best[mark.copy].false_positive):
                 best[mark.copy] = Finding(mark.copy, "picture", int((signs * told > 0).sum()), len(told), chance)
     return sorted(best.values(), key=lambda one: one.false_positive)
 
 
-_NONE = Finding(0, "", 0, 0, math.inf)
+def chance_of(signs: NDArray[np.int8], told: Floats) -> float:
+    """A bound on the chance that signs which have nothing to do with a picture fit so well what it tells."""
+    size = float(np.linalg.norm(told))
+    z = float(signs.astype(np.float32) @ told) / size if size else 0.0
+    return math.exp(-z * z / 2) if z > 0 else 1.0
 
 
-def _spectrum(grey: Floats) -> Spectrum:
+def _scales(shape: tuple[int, ...]) -> list[float]:
+    """Scales that a picture of this size can have, so close that the finest waves stay in step from edge to edge."""
+    longest = max(shape)
+    found = [max(SCALES[0], 0.99 * longest / max(PAGE))]
+    while found[-1] < SCALES[1]:
+        found.append(found[-1] * (1 + 2 * found[-1] / longest))
+    return found
+
+
+def _spectrum(grey: Floats, scales: list[float]) -> Spectrum:
     height, width = grey.shape
-    pixels = np.asarray((grey - grey.mean()) * np.outer(_taper(height), _taper(width)), np.float32)
+    fine = np.clip(
+        grey - ndimage.gaussian_filter(grey, SMOOTH), -LARGEST, LARGEST
+    )  # edges of what is drawn are large
+    pixels = np.asarray(fine * np.outer(_taper(height), _taper(width)), np.float32)
     size = fft.next_fast_len(2 * height), fft.next_fast_len(2 * width)
-    rows = (
-        int(size[0] * BAND[1] / PERIOD / SCALES[0]) + 2
-    )  # the finest waves of the mark
+    rows = int(size[0] * BAND[1] / PERIOD / scales[0]) + 2  # the finest waves of the mark
     found = fft.fft(fft.rfft(pixels, size[0], axis=0)[:rows], size[1], axis=1)
     middle = [np.exp(1j * np.pi * np.fft.fftfreq(n) * side) for n, side in zip(size, (height, width), strict=True)]
     found *= np.outer(middle[0][: len(found)], middle[1]).astype(np.complex64)
     power = ndimage.uniform_filter(np.abs(found) ** 2, AROUND, mode=("nearest", "wrap"))
-    strength = np.sqrt(power + 1e-6 * power.max()).astype(np.float32)
+    strength = np.sqrt(power + 1e-6 * power.max() + 1e-6).astype(np.float32)
     return Spectrum(pixels, strength, _limited(found / strength), size)
 
 
@@ -122,18 +140,18 @@ def _taper(length: int) -> NDArray[np.float64]:
     return np.concatenate([rise, np.ones(length - 2 * edge), rise[::-1]])
 
 
-def _places(spectrum: Spectrum, waves: Waves) -> list[Floats]:
+def _places(spectrum: Spectrum, waves: Waves, scales: list[float]) -> list[Floats]:
     """What the waves that tell the copy are at the likeliest scales and places."""
     own = waves.place
     mine = Waves(waves.across[own], waves.down[own], waves.phase[own], waves.place[own])
     peaks = []
-    for scale in SCALES:
+    for scale in scales:
         step = 1 / (PERIOD * scale)
         found = spectrum.at(mine.down * step, mine.across * step) * mine.phase.conj()
         peaks.append(mine.surface(found, SURFACE).max())
     rank = np.argsort(peaks)[::-1]
     likely = [number for place, number in enumerate(rank) if (abs(rank[:place] - number) > 4).all()][:LIKELIEST]
-    return [_told(spectrum, waves, mine, float(SCALES[number])) for number in likely]
+    return [_told(spectrum, waves, mine, scales[number]) for number in likely]
 
 
 def _told(spectrum: Spectrum, waves: Waves, mine: Waves, scale: float) -> Floats:
