@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +15,7 @@ from data.regions import RegionIndex
 from layers.layer import RegionValues
 from layers.regions import RegionLevels
 from layers.risk import Input
+from layers.text_table import rows_of, text_of
 
 MOST_BYTES = 4_000_000
 MOST_ROWS = 50_000
@@ -103,7 +102,7 @@ def read_table(body: bytes, index: RegionIndex, rids: NDArray[np.int32]) -> Tabl
         raise LayerError(f"the table has {len(body)} bytes; at most {MOST_BYTES} are read")
     codes, found, rejects = _codes(index, rids), dict[int, tuple[int, float, float]](), list[tuple[int, str]]()
     twice: set[int] = set()
-    for line, cells in _lines(_text(body)):
+    for line, cells in _lines(text_of(body)):
         try:
             place, low, high = _row(cells, codes)
         except ValueError as error:
@@ -120,34 +119,16 @@ def read_table(body: bytes, index: RegionIndex, rids: NDArray[np.int32]) -> Tabl
     return Table(low=low_all, high=high_all, rejects=tuple(rejects), used=len(found) - len(twice))
 
 
-def _text(body: bytes) -> str:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = body.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise LayerError("the table is not text in UTF-8 or GB 18030")
-
-
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Lines with their numbers, without the heading and empty ones."""
-    head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+    """Lines with their numbers, without the heading."""
     count = 0
-    try:
-        for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            if not any(cells) or (count == 0 and cells[0].lower() in CODE_WORDS):
-                continue
-            count += 1
-            if count > MOST_ROWS:
-                raise LayerError(f"the table has more than {MOST_ROWS} lines")
-            yield reader.line_num, cells
-    except csv.Error as error:
-        raise LayerError(f"line {reader.line_num} of the table cannot be read: {error}") from error
+    for line, cells in rows_of(text):
+        if count == 0 and cells[0].lower() in CODE_WORDS:
+            continue
+        count += 1
+        if count > MOST_ROWS:
+            raise LayerError(f"the table has more than {MOST_ROWS} lines")
+        yield line, cells
 
 
 def _codes(index: RegionIndex, rids: NDArray[np.int32]) -> dict[str, int]:
