@@ -49,6 +49,9 @@ def registry() -> UnitRegistry[Any]:
     units: UnitRegistry[Any] = UnitRegistry(cache_folder=None)
     units.define("mm_water = millimeter")
     units.define("m_water = meter")
+    for written in ("yuan = [money]", "wan_yuan = 1e4 * yuan", "wan_m3 = 1e4 * meter**3", "yi_m3 = 1e8 * meter**3",
+                    "mu_area = 1 / 15 * hectare"):  # fmt: skip
+        units.define(written)  # of Chinese tables: money, large volumes, fields
     return units
 
 

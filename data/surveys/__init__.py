@@ -1,7 +1,7 @@
-"""Names that surveys are catalogued by: sectors, and kinds of hazard factors, exposed assets and capacity.
+"""Names that surveys are catalogued by: sectors, kinds of hazard factors, exposed assets, capacity, and attributes.
 
-They stand in `sectors.yaml` and `kinds.yaml` here; `surveys.yaml` in a home, of the same form, adds to them and
-renames what has the same key.
+They stand in `sectors.yaml`, `kinds.yaml` and `attributes.yaml` here; `surveys.yaml` in a home, of the same form,
+adds to them and renames what has the same key.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from data.errors import ConfigError
 
+N = TypeVar("N", bound="Name")
 FOLDER = Path(__file__).resolve().parent
 SITE = "surveys.yaml"
 
@@ -45,11 +46,21 @@ class Group(Name):
 
 
 @dataclass(frozen=True)
+class Attribute(Name):
+    """What a column of records says, in which unit, and what providers call it besides."""
+
+    unit: str = ""
+    also: tuple[str, ...] = ()
+    text: bool = False
+
+
+@dataclass(frozen=True)
 class Names:
     """All of them; what is not among them is shown by its key."""
 
     sectors: tuple[Name, ...]
     groups: tuple[Group, ...]
+    attributes: tuple[Attribute, ...] = ()
 
     @cached_property
     def kinds(self) -> Mapping[str, Name]:
@@ -76,7 +87,9 @@ def survey_names(home: Path | None = None) -> Names:
     ConfigError
         If a file is not of the form of those here.
     """
-    names = _read(FOLDER / "sectors.yaml", _read(FOLDER / "kinds.yaml", Names((), ())))
+    names = Names((), ())
+    for name in ("sectors.yaml", "kinds.yaml", "attributes.yaml"):
+        names = _read(FOLDER / name, names)
     site = home / SITE if home is not None else None
     return _read(site, names) if site is not None and site.exists() else names
 
@@ -88,9 +101,15 @@ def _read(path: Path, before: Names) -> Names:
         written: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         sectors = tuple(Name(**one) for one in written.get("sectors", ()))
         groups = tuple(_group(one) for one in written.get("groups", ()))
+        attributes = tuple(_attribute(**one) for one in written.get("attributes", ()))
     except (OSError, ValueError, yaml.YAMLError, TypeError, AttributeError, KeyError) as error:
         raise ConfigError([f"{path.name}: {error}"]) from error
-    return Names(_merged(before.sectors, sectors), _joined(before.groups, groups))
+    merged = _merged(before.attributes, attributes)
+    return Names(_merged(before.sectors, sectors), _joined(before.groups, groups), merged)
+
+
+def _attribute(key: str, en: str, zh: str, unit: str = "", also: Sequence[str] = (), text: bool = False) -> Attribute:
+    return Attribute(key, en, zh, unit, tuple(also), text)
 
 
 def _group(written: Mapping[str, Any]) -> Group:
@@ -101,7 +120,7 @@ def _group(written: Mapping[str, Any]) -> Group:
     return Group(written["key"], written["en"], written["zh"], classes)
 
 
-def _merged(before: Sequence[Name], more: Sequence[Name]) -> tuple[Name, ...]:
+def _merged(before: Sequence[N], more: Sequence[N]) -> tuple[N, ...]:
     return tuple({one.key: one for one in (*before, *more)}.values())
 
 

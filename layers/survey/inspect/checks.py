@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data.errors import RuleError
+from data.surveys import survey_names
 from layers.survey.inspect.delivery import Batch
 from layers.survey.inspect.expression import Expression
 from layers.survey.inspect.rules import Rule
@@ -146,7 +148,7 @@ def codes(batch: Batch, given: Mapping[str, Any]) -> Found:
 def logic(batch: Batch, given: Mapping[str, Any]) -> Found:
     """Records for which a comparison is false, among those that are meant."""
     must = Expression(str(given["must"]))
-    columns = {name: plain(batch.table[name]) for name in batch.table.column_names}
+    columns = {name: _comparable(name, plain(batch.table[name])) for name in batch.table.column_names}
     holds = _marks(must(columns), len(batch), of=False)
     unknown = _unknown(must(columns), len(batch))
     names = must.names
@@ -162,6 +164,18 @@ def logic(batch: Batch, given: Mapping[str, Any]) -> Found:
         for row in zip(*chosen, strict=True)
     ]
     return Found(holds, unknown, value=words)
+
+
+def _comparable(name: str, column: pa.ChunkedArray) -> Any:
+    """A column; numbers that are kept as words, as years by which records are counted, are numbers again."""
+    if name in _numbers() and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return pa.array(numbers_of(column), from_pandas=True)
+    return column
+
+
+@lru_cache(maxsize=1)
+def _numbers() -> frozenset[str]:
+    return frozenset(one.key for one in survey_names().attributes if not one.text)
 
 
 def _word(value: Any) -> str:

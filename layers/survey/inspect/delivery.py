@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -101,13 +101,21 @@ def _where_drawn(shapes: Array) -> Array:
 class Files:
     """A delivery's files, in the order of their names.
 
+    Parameters
+    ----------
+    folder : Path
+    region : str
+        The column with the declared unit, or "".
+    beside : mapping
+        Columns with one value for all records, where the files have none of the name.
+
     Raises
     ------
     LayerError
         If there is none, or one cannot be read or has neither a geometry nor a position.
     """
 
-    def __init__(self, folder: Path, region: str = "") -> None:
+    def __init__(self, folder: Path, region: str = "", beside: Mapping[str, Any] | None = None) -> None:
         self.paths = sorted(folder.glob("part-*.parquet"))
         if not self.paths:
             raise LayerError(f"{folder.name}: no part-*.parquet")
@@ -128,6 +136,8 @@ class Files:
         if faults:
             raise LayerError("; ".join(faults))
         self.region = region
+        self.beside = {name: pa.scalar(one) for name, one in (beside or {}).items() if name not in self.columns}
+        self.columns |= {name: one.type for name, one in self.beside.items()}
 
     def _changed(self, name: str, schema: pa.Schema) -> Iterator[str]:
         """Columns that are of another kind than in the files before."""
@@ -142,11 +152,15 @@ class Files:
     def batches(self, columns: Sequence[str], size: int = BATCH) -> Iterator[Batch]:
         """Every record, with its identity, position, unit and the columns asked for."""
         wanted = dict.fromkeys([ID, *self.position, *([self.region] if self.region else []), *columns])
+        beside = [name for name in wanted if name in self.beside]
         first = 0
         for path in self.paths:
             with pq.ParquetFile(path) as file:
-                for part in file.iter_batches(size, columns=list(wanted)):
-                    yield Batch(first, pa.Table.from_batches([part]), self.region)
+                for part in file.iter_batches(size, columns=[name for name in wanted if name not in beside]):
+                    table = pa.Table.from_batches([part])
+                    for name in beside:
+                        table = table.append_column(name, pa.repeat(self.beside[name], len(table)))
+                    yield Batch(first, table, self.region)
                     first += part.num_rows
 
     def identities(self, size: int = BATCH) -> Iterator[tuple[int, pa.Array]]:

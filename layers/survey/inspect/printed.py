@@ -22,6 +22,7 @@ th{font-weight:600;background:#f1f3f5}.number{text-align:right}img{max-width:100
 .empty{min-width:130px}.unit{break-before:page}.unit:first-of-type{break-before:auto}
 .box{display:inline-block;width:11px;height:11px;border:1px solid #1b1f24;margin-right:3px}
 """
+CONVENTION = "convention"  # the source of limits that are ours
 SEVERITIES = {"error": "✕", "warning": "△", "note": "○"}
 
 
@@ -98,9 +99,14 @@ def rule_rows(told: Mapping[str, Any], locale: str, t: Translate) -> tuple[list[
     ranks = {name: place for place, name in enumerate(SEVERITIES)}
     ordered = sorted(told["rules"], key=lambda one: (bool(one["reason"]), ranks[one["severity"]], -one["found"]))
     return head, [
-        [f"{SEVERITIES[one['severity']]} {one['zh' if locale == 'zh' else 'en']}", *_counts(one, t), _remark(one, t)]
+        [f"{_sign(one)} {one['zh' if locale == 'zh' else 'en']}", *_counts(one, t), _remark(one, t)]
         for one in ordered
     ]
+
+
+def _sign(one: Mapping[str, Any]) -> str:
+    """How bad what was found is; a rule that found nothing or was not run does not look like a fault."""
+    return SEVERITIES[one["severity"]] if one["found"] else "?" if one["reason"] else "–"
 
 
 def _counts(one: Mapping[str, Any], t: Translate) -> list[object]:
@@ -112,8 +118,9 @@ def _counts(one: Mapping[str, Any], t: Translate) -> list[object]:
 def _remark(one: Mapping[str, Any], t: Translate) -> str:
     if one["reason"]:
         return str(one["reason"])
-    left = one["found"] - one["kept"]
-    return t("{n} more are counted and not kept").format(n=f"{left:,}") if left > 0 else ""
+    left, source = one["found"] - one["kept"], str(one.get("source", ""))
+    said = [t("{n} more are counted and not kept").format(n=f"{left:,}")] if left > 0 else []
+    return "; ".join([*said, *([source] if source and source.split(":")[0] != CONVENTION else [])])
 
 
 def list_page(

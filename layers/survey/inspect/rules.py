@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,10 +13,12 @@ from typing import Any, Literal, get_args
 import yaml
 
 from data.errors import RuleError
+from data.surveys import Names, survey_names
 from layers.survey.inspect.expression import Expression
 
 Severity = Literal["error", "warning", "note"]
 BUILTIN = Path(__file__).resolve().parents[3] / "data" / "surveys" / "inspection"
+YEAR_DELIVERED = "year_delivered"  # a column that every delivery has: the year in which it came
 OWN = "inspection"  # of an office, below its home folder
 EVERY = "*"
 
@@ -63,6 +66,7 @@ class Rule:
     severity: Severity
     en: str
     zh: str
+    source: str = ""  # where its limits come from; "convention" is ours
     given: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -126,22 +130,47 @@ def rules_for(kind: str, dataset: str, home: Path | None = None, extra: Iterable
         With every fault of every file.
     """
     own = [] if home is None else sorted((home / OWN).glob("*.yaml"))
+    names, once = survey_names(home), list(extra)
     faults: list[str] = []
     found: dict[str, Rule] = {}
-    for path in [*sorted(BUILTIN.glob("*.yaml")), *own, *extra]:
-        document = _read(path, faults)
-        meant = path in extra or _meant(document, kind, dataset)
-        for written in document.get("rules") or ():
-            try:
-                rule = _rule(written)
-            except RuleError as error:
-                faults.append(f"{path.name}: {error}")
-                continue
-            if meant:
-                found[rule.id] = rule
+    for path in [*sorted(BUILTIN.glob("*.yaml")), *own, *once]:
+        document, wrong = _read(path)
+        rules, unread = _rules(document)
+        wrong += unread
+        if path not in once:
+            wrong += _unknown(document, rules, names)
+        faults += [f"{path.name}: {one}" for one in wrong]
+        if path in once or _meant(document, kind, dataset):
+            found |= {rule.id: rule for rule in rules}
     if faults:
         raise RuleError("; ".join(faults))
     return tuple(found.values())
+
+
+def _rules(document: Mapping[str, Any]) -> tuple[list[Rule], list[str]]:
+    """The rules of a file, and what is wrong with others."""
+    rules, faults = [], []
+    for written in document.get("rules") or ():
+        try:
+            rules.append(_rule(written, str(document.get("source", ""))))
+        except RuleError as error:
+            faults.append(str(error))
+    ids = Counter(rule.id for rule in rules)
+    return rules, [*faults, *(f"{id}: {count} rules have this id" for id, count in ids.items() if count > 1)]
+
+
+def _unknown(document: Mapping[str, Any], rules: Sequence[Rule], names: Names) -> Iterator[str]:
+    """Kinds that there are not, and columns of rules for a kind that nobody has described.
+
+    What columns a dataset has, the catalogue knows; so a file for datasets may name any.
+    """
+    kinds = document.get("kinds", ())
+    yield from (f"no such kind: {kind}" for kind in kinds if kind != EVERY and kind not in names.kinds)
+    if document.get("datasets"):
+        return
+    known = {one.key for one in names.attributes} | {YEAR_DELIVERED} | set(document.get("columns", ()))
+    for rule in rules:
+        yield from (f"{rule.id}: no such column: {name}" for name in rule.columns if name not in known)
 
 
 def _meant(document: Mapping[str, Any], kind: str, dataset: str) -> bool:
@@ -149,21 +178,21 @@ def _meant(document: Mapping[str, Any], kind: str, dataset: str) -> bool:
     return EVERY in kinds or kind in kinds or dataset in datasets
 
 
-def _read(path: Path, faults: list[str]) -> Mapping[str, Any]:
+def _read(path: Path) -> tuple[Mapping[str, Any], list[str]]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        faults.append(f"{path.name}: {error}")
-        return {}
-    if isinstance(document, Mapping) and isinstance(document.get("rules"), list):
-        return document
-    faults.append(f"{path.name}: no list of rules")
-    return {}
+        return {}, [str(error)]
+    if not isinstance(document, Mapping) or not isinstance(document.get("rules"), list):
+        return {}, ["no list of rules"]
+    lists = {name: document.get(name, []) for name in ("kinds", "datasets", "columns")}
+    wrong = [name for name, value in lists.items() if not isinstance(value, list)]
+    return ({}, [f"{', '.join(wrong)}: not a list"]) if wrong else (document, [])
 
 
-def _rule(written: Any) -> Rule:
+def _rule(written: Any, source: str) -> Rule:
     if not isinstance(written, Mapping) or not isinstance(written.get("id"), str):
         raise RuleError("a rule without an id")
     head = {name: str(written.get(name, "")) for name in ("check", "severity", "en", "zh")}
-    given = {str(name): value for name, value in written.items() if name not in {*head, "id"}}
-    return Rule(id=written["id"], given=given, **head)  # type: ignore[arg-type]
+    given = {str(name): value for name, value in written.items() if name not in {*head, "id", "source"}}
+    return Rule(id=written["id"], source=str(written.get("source", source)), given=given, **head)  # type: ignore[arg-type]

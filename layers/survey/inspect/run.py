@@ -46,6 +46,8 @@ class Run:
         The column with the declared unit, or "".
     expected : mapping of str to int
         How many records there ought to be, by unit; empty where nobody has said.
+    beside : mapping
+        Columns with one value for all records, as `year_delivered`.
     linked : callable
         The values of a column of another dataset; None where that is not to be had.
     """
@@ -55,6 +57,7 @@ class Run:
     rules: Sequence[Rule]
     region: str = ""
     expected: Mapping[str, int] = field(default_factory=dict)
+    beside: Mapping[str, Any] = field(default_factory=dict)
     linked: Linked = _no_links
     report: Report = _silent
 
@@ -74,7 +77,7 @@ def inspect_files(run: Run, out: Path) -> dict[str, Any]:
     """
     if out.exists():
         raise LayerError(f"{out.name} is there already")
-    files = Files(run.folder, run.region)
+    files = Files(run.folder, run.region, run.beside)
     partial = out.with_name(f".{out.name}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -44,7 +44,10 @@ class Tail:
     def all(self, neighbours: Neighbours | None, areas: Areas | None) -> None:
         """Look at all that was put aside."""
         if neighbours is not None:
+            done, whole = 0, self.files.rows
             for rule, records, pairs in neighbours.found():
+                done += len(records)
+                self.report("neighbours", min(done // len(neighbours.rules), whole), whole)
                 part = records[pairs.at]
                 self._take(rule, part["row"], pairs.other, part["lon"], part["lat"], pairs.metres, pairs.value)
         if areas is not None:
