@@ -25,6 +25,7 @@ SHAPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "Mu
 LON_NAMES = ("lon", "long", "longitude", "lng", "经度", "longitude_deg", "lon_dd", "decimallongitude", "x")
 LAT_NAMES = ("lat", "latitude", "纬度", "latitude_deg", "lat_dd", "decimallatitude", "y")
 MOST_COLUMNS = 2_000
+NESTED = "invalid geometry: its coordinates are not nested as its type needs"
 WHOLE = r"-?(0|[1-9]\d{0,17})"  # without leading zeros, which only codes have
 NUMBER = r"-?((0|[1-9]\d*)(\.\d+)?|\.\d+)([eE][-+]?\d+)?"
 
@@ -288,10 +289,12 @@ def _check_numbers(geometry: Any, notes: list[str]) -> None:
     level: list[Any] = [geometry.get("coordinates")]
     for _ in range(depth):
         if not all(isinstance(item, list) for item in level):
-            raise ValueError("invalid geometry: its coordinates are not nested as its type needs")
+            raise ValueError(NESTED)
         level = [inner for item in level for inner in item]
     for position in level:
-        if not isinstance(position, list) or (len(position) < 2 and not (depth == 0 and not position)):
+        if not isinstance(position, list) or any(isinstance(number, list) for number in position):
+            raise ValueError(NESTED)
+        if len(position) < 2 and not (depth == 0 and not position):
             raise ValueError("invalid geometry: a position needs two numbers")
         if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in position):
             raise ValueError("invalid geometry: a coordinate is not a number")

@@ -76,6 +76,12 @@ class NumberColumn(OneColumn):
         return factor_offset(self.unit, self.to)
 
 
+class TextColumn(OneColumn):
+    """A column of words, under our name."""
+
+    name: str = Field(pattern=NAME)
+
+
 class DeletedColumn(OneColumn):
     """A column that says of an amendment that the record is no more."""
 
@@ -92,17 +98,23 @@ class LoadMapping(Part):
     position: Position = Position()
     facets: tuple[FacetColumn, ...] = ()
     columns: tuple[NumberColumn, ...] = ()
+    texts: tuple[TextColumn, ...] = ()
     layers: tuple[str, ...] = ()  # those to load; all of them where none is named
     encoding: str = Field("", pattern=r"^[A-Za-z0-9_-]{0,20}$")
     inspect_first: bool = False  # a delivery is served only after it has passed inspection
 
     @model_validator(mode="after")
     def _names(self) -> LoadMapping:
-        names = [one.name for one in self.facets] + [one.name for one in self.columns]
+        names = self._ours
         twice = sorted({name for name in names if names.count(name) > 1 or name in TAKEN})
         if twice:
             raise ValueError(f"names that are taken: {', '.join(twice)}")
         return self
+
+    @property
+    def _ours(self) -> list[str]:
+        named: tuple[FacetColumn | NumberColumn | TextColumn, ...] = (*self.facets, *self.columns, *self.texts)
+        return [one.name for one in named]
 
     @property
     def digest(self) -> str:
@@ -113,8 +125,7 @@ class LoadMapping(Part):
     def derived(self) -> tuple[str, ...]:
         """Names of the columns that it makes."""
         named = [name for name, part in (("region", self.region), ("deleted", self.deleted)) if part]
-        ours = [one.name for one in self.facets] + [one.name for one in self.columns]
-        return ("id", *named, *ours, "geometry")
+        return ("id", *named, *self._ours, "geometry")
 
 
 def _bare(value: Any) -> Any:

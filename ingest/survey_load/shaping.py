@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ingest.survey_load.gathered import of_one_kind
 from ingest.survey_load.mapping import FacetColumn, LoadMapping, NumberColumn
 from ingest.survey_table import OUTSIDE, Layer, judge
 from ingest.survey_text import NUMBER, WHOLE, bare
@@ -76,6 +77,7 @@ def shape(layer: Layer, mapping: LoadMapping, first: int, *, sparse: bool = Fals
     judged = judge(layer)
     if judged.whole:
         raise LayerRefused(judged.whole)
+    judged.shapes = of_one_kind(judged.shapes, layer.notes)
     keep, reasons = judged.keep, judged.reasons
     _say_more(layer.geometries, reasons)
     if position.at_zero == "refuse":
@@ -117,7 +119,7 @@ def _no_columns(rows: int) -> pa.Table:
 
 
 def _check_columns(given: pa.Table, mapping: LoadMapping, key: str, sparse: bool) -> None:
-    wanted = [one.column for one in (*mapping.facets, *mapping.columns)]
+    wanted = [one.column for one in (*mapping.facets, *mapping.columns, *mapping.texts)]
     wanted += [one.column for one in (mapping.id, mapping.region, mapping.deleted) if one is not None]
     absent = sorted(set(wanted) - set(given.column_names))
     if absent and not sparse:
@@ -157,6 +159,8 @@ def _ours(kept: pa.Table, mapping: LoadMapping, places: Sequence[str], told: Cou
         columns["region"] = words(_column(kept, mapping.region.column))
     for facet in mapping.facets:
         columns[facet.name] = _facet(_column(kept, facet.column), facet, told)
+    for text in mapping.texts:
+        columns[text.name] = words(_column(kept, text.column))
     for number in mapping.columns:
         columns[number.name] = _number(_column(kept, number.column), number, told)
     return columns

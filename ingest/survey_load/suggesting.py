@@ -17,12 +17,22 @@ import pyarrow.compute as pc
 
 from data.errors import BadPayload, Refused
 from data.model import Parsed, Payload, Reject
-from data.units import is_unit
+from data.surveys import Attribute
+from data.units import factor_offset
 from ingest.child import parse_in_child
 from ingest.source import SourceSpec
 from ingest.survey_files import SPEC
 from ingest.survey_found import find
-from ingest.survey_load.mapping import TAKEN, FacetColumn, LoadMapping, NumberColumn, OneColumn, Position
+from ingest.survey_load.known import attribute_of, unit_in
+from ingest.survey_load.mapping import (
+    TAKEN,
+    FacetColumn,
+    LoadMapping,
+    NumberColumn,
+    OneColumn,
+    Position,
+    TextColumn,
+)
 from ingest.survey_load.places import place_columns
 from ingest.survey_load.shaping import floats, words
 from ingest.survey_load.sources import Came, parts_of
@@ -39,12 +49,6 @@ REGION = re.compile(r"^(adcode|xzq(h)?dm|xzqh|county(_?code)?|admin_?code|distri
 CODES = re.compile(r"代码|编号|编码|电话|_?code$|_id$|phone|zip$", re.IGNORECASE)
 GRADES = re.compile(r"等级|级别|类型|类别|年份|年度|grade|class|level|kind|type|year", re.IGNORECASE)
 NEARLY = 0.9  # of the values given
-UNIT = re.compile(r"[（(\[]([^（(\[）)\]]+)[）)\]]\s*$|_(m|km|mm|cm|m2|km2|m3|t|kg|kw|mw)$", re.IGNORECASE)
-CHINESE_UNITS = {
-    "米": "m", "公里": "km", "千米": "km", "毫米": "mm", "厘米": "cm", "平方米": "m**2", "公顷": "hectare",
-    "平方公里": "km**2", "平方千米": "km**2", "立方米": "m**3", "吨": "t", "千瓦": "kW",
-}  # fmt: skip
-PLAIN_UNITS = {"m2": "m**2", "km2": "km**2", "m3": "m**3", "kw": "kW", "mw": "MW"}
 SENTINELS = (-9999.0, -99999.0, -999.0, -32768.0)
 MOST_WORDS, MOST_REGIONS, BITS = 40, 4_000, 20  # four bits are left for values that the sample does not show
 
@@ -162,9 +166,11 @@ def guess(beginning: Beginning) -> LoadMapping:
     taken = set(TAKEN)
     regions = pc.count_distinct(words(_array(table, region.column))).as_py() if region is not None else 0
     numbers = [_number(name, _array(table, name), taken) for name in left if _is_number(table, name)]
+    others = [name for name in left if not _is_number(table, name)]
+    facets = _facets(table, others, regions, taken)
+    texts = _texts([name for name in others if name not in _columns(*facets)], taken)
     return LoadMapping(
-        id=identity, region=region, position=position, columns=tuple(numbers),
-        facets=_facets(table, [name for name in left if not _is_number(table, name)], regions, taken),
+        id=identity, region=region, position=position, columns=tuple(numbers), facets=facets, texts=texts,
         layers=(beginning.layer,) if beginning.layer else (),
         why=f"one of {len(beginning.layers)} layers: {', '.join(beginning.layers)}"[:400] if beginning.layer else "",
     )  # fmt: skip
@@ -210,7 +216,9 @@ def _region(table: pa.Table, used: set[str]) -> OneColumn | None:
 
 def _is_number(table: pa.Table, name: str) -> bool:
     """Whether a column is numbers, or texts nearly all of which are."""
-    column = _array(table, name)
+    column, known = _array(table, name), attribute_of(name)
+    if known is not None and known.text:
+        return False
     if CODES.search(name) or (GRADES.search(name) and not pa.types.is_floating(column.type)):
         return False
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
@@ -235,20 +243,17 @@ def _number(name: str, column: pa.Array, taken: set[str]) -> NumberColumn:
     whole = not pa.types.is_floating(column.type) and len(values) > 0 and bool((values % 1 == 0).all())
     largest = float(np.abs(values).max()) if len(values) else 0.0
     kind: Any = ("i4" if largest < 2**31 else "i8") if whole else "f8"
-    unit = _unit(name)
+    unit, known = unit_in(name), _known(name, taken)
+    to = known.unit if known is not None and unit else unit
     why = f"numbers from {values.min():g} to {values.max():g}" if len(values) else "no value among the first records"
     why += f"; the unit by its name: {unit}" if unit else "; no unit is told"
+    why += f", taken for {known.unit}" if known is not None and known.unit and not unit else ""
     why += f"; {odd} of {len(found):,} values are no numbers" if odd else ""
     why += f"; {', '.join(f'{one:g}' for one in missing)} taken for no value" if missing else ""
-    return NumberColumn(name=_our_name(name, taken), column=name, unit=unit, to=unit, kind=kind, missing=missing,
+    if known is not None and factor_offset(unit, to) != (1.0, 0.0):
+        kind = "f8"
+    return NumberColumn(name=_our_name(name, taken), column=name, unit=unit, to=to, kind=kind, missing=missing,
                         why=why)  # fmt: skip
-
-
-def _unit(name: str) -> str:
-    found = UNIT.search(name)
-    written = (found[1] or found[2]).strip() if found else ""
-    written = CHINESE_UNITS.get(written, PLAIN_UNITS.get(written.lower(), written))
-    return written if written and is_unit(written) else ""
 
 
 def _facets(table: pa.Table, names: Sequence[str], regions: int, taken: set[str]) -> tuple[FacetColumn, ...]:
@@ -264,8 +269,25 @@ def _facets(table: pa.Table, names: Sequence[str], regions: int, taken: set[str]
     return tuple(chosen)
 
 
+def _texts(names: Sequence[str], taken: set[str]) -> tuple[TextColumn, ...]:
+    """Columns of words that rules of inspection know by another name."""
+    known = [(name, one) for name in names if (one := _known(name, taken)) is not None and one.key != name]
+    return tuple(
+        TextColumn(name=_our_name(name, taken), column=name, why=f"called as {one.en}") for name, one in known
+    )
+
+
+def _known(name: str, taken: set[str]) -> Attribute | None:
+    """The attribute that a column is called as, if no other column has its name already."""
+    found = attribute_of(name)
+    return None if found is None or found.key in taken else found
+
+
 def _our_name(name: str, taken: set[str]) -> str:
-    """A name that nothing else has, of letters, digits and _."""
+    """The name of an attribute that it is called as, or one that nothing else has, of letters, digits and _."""
+    if (known := _known(name, taken)) is not None:
+        taken.add(known.key)
+        return known.key
     bare = re.sub(r"[（(\[].*?[）)\]]", "", name)
     base = re.sub(r"\W+", "_", bare.strip()).strip("_").lower()[:36] or "column"
     base = f"c_{base}"[:36] if base[0].isdigit() else base

@@ -157,3 +157,24 @@ def test_recorded_landslides_are_understood(recorded: Path) -> None:
     assert (found.position.lon, found.position.lat) == ("longitude", "latitude")
     assert {"landslide_type", "landslide_size"} <= {one.name for one in found.facets}
     assert {"fatalities", "injuries"} <= {one.name for one in found.columns}
+
+
+def test_columns_that_are_called_as_attributes_get_their_names_and_units(tmp_path: Path) -> None:
+    text = "水库名称,经度,纬度,水库规模,总库容（万立方米）,最大坝高(米),坝长(公顷),建成年份\n"
+    text += "".join(
+        f"{n}号水库,{113 + n / 100},34,{'中小'[n % 2]}型,{n * 100},{n}.5,{n},{1950 + n % 9}\n" for n in range(40)
+    )
+    found = guessed(tmp_path / "s.csv", text)
+    numbers = {one.name: one for one in found.columns}
+    capacity, height = numbers["capacity"], numbers["dam_height"]
+    assert (capacity.unit, capacity.to, capacity.kind, capacity.conversion[0]) == ("wan_m3", "m**3", "f8", 1e4)
+    assert (height.unit, height.to) == ("m", "m")
+    assert "坝长" in numbers  # hectares are no length: it is left to the person
+    assert {one.name for one in found.facets} == {"reservoir_class", "year"}
+    assert [(one.name, one.column) for one in found.texts] == [("name", "水库名称")]
+
+
+def test_number_of_no_unit_is_taken_for_ours_and_says_so(tmp_path: Path) -> None:
+    (height,) = guessed(tmp_path / "s.csv", "lon,lat,坝高\n" + "113,34,12.5\n" * 3).columns
+    assert (height.name, height.unit, height.to) == ("dam_height", "", "")
+    assert "no unit is told, taken for m" in height.why
