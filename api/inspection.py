@@ -15,6 +15,7 @@ from access.sharing.reads import Kind, note_read
 from api.answers import compact, fault, fresh
 from api.asked import asked_box
 from api.context import api
+from api.sights import Sights
 from data.actor import codes_above
 from data.clock import Clock
 from data.errors import LayerError, NotPermitted, TocsinError
@@ -28,6 +29,7 @@ from data.text import LOCALES, translator
 
 if TYPE_CHECKING:
     from layers.survey.inspect.answers import Covers
+    from layers.survey.marks.mark import Mark
 
 FONTS = ROOT / "assets" / "vendor"
 NOT_INSPECTED = "This delivery was not inspected yet."
@@ -95,6 +97,11 @@ class Inspected:
     def title(self, locale: str) -> str:
         title = self.dataset.title or {}
         return f"{title.get(locale) or title.get('en') or self.dataset.name} {self.delivery.version}"
+
+    def mark(self) -> Mark | None:
+        """What is drawn for this person carries, unless it is public."""
+        sights = Sights(self.store, self.settings.home, self.settings.base_dir, self.clock())
+        return sights.book().of_reader(self.permit, self.clock()) if self.permit.classified else None
 
     def note(self, kind: Kind, **detail: Any) -> None:
         """Write down that classified data was read."""
@@ -180,11 +187,8 @@ def faults(number: int) -> Response:
         titles, folder = _titles(seen, locale), seen.folder()[1]
         rows = findings(folder, seen.covers, rule=request.args.get("rule", ""), unit=request.args.get("unit", ""))
         seen.note("export", what="faults")
-        response = Response(as_csv(rows, titles, translator(locale)), content_type="text/csv; charset=utf-8")
         name = f"faults-{seen.delivery.dataset}-{seen.delivery.version}.csv"
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return _table(as_csv(rows, titles, translator(locale)), name)
 
     return _answer(make)
 
@@ -217,25 +221,53 @@ def sample_list(id: int) -> Response:
     """The list of a sample to take into the field, a sheet for each unit; `?unit=`, `?locale=`."""
 
     def make() -> Response:
-        from layers.survey.inspect.book import read_records, read_sample
         from layers.survey.inspect.printed import list_page
 
-        with api().store.read() as connection:
-            sample = read_sample(connection, id)
-            records = read_records(connection, id, unit=request.args.get("unit"))
-        seen, locale = inspected(sample.delivery_id), locale_asked()
-        mine = [one for one in records if seen.covers(one.unit)]
+        seen, locale, sample, mine = _drawn(id)
         t = translator(locale)
         facts = [
             (t("Sample"), f"{id}; {t('seed')} {sample.seed}"), (t("Records"), f"{len(mine):,}"),
             (t("Drawn"), f"{_local(seen, sample.drawn_at)}; {sample.drawn_by}"),
         ]  # fmt: skip
-        seen.note("export", what="sample", sample=id)
         title = f"{seen.title(locale)}: {t('list for the field check')}"
         names = seen.names({one.unit for one in mine}, locale)
         return _page(list_page(mine, facts, title, locale, names=names, mark=_mark(seen.clock)))
 
     return _answer(make)
+
+
+@blueprint.get("/api/surveys/samples/<int:id>/list.csv")
+@needs("survey.inspect")
+def sample_table(id: int) -> Response:
+    """The same list as a table to fill in, which the page takes back; `?unit=`, `?locale=`."""
+
+    def make() -> Response:
+        from layers.survey.inspect.returned import write_list
+
+        seen, locale, _, mine = _drawn(id)
+        body = write_list(id, mine, seen.settings.zone, translator(locale))
+        return _table(body, f"sample-{id}.csv")
+
+    return _answer(make)
+
+
+def _drawn(id: int) -> tuple[Inspected, str, Any, list[Any]]:
+    """A sample, and those of its records that may be seen; that they were read is written down."""
+    from layers.survey.inspect.book import read_records, read_sample
+
+    with api().store.read() as connection:
+        sample = read_sample(connection, id)
+        records = read_records(connection, id, unit=request.args.get("unit"))
+    seen = inspected(sample.delivery_id)
+    seen.note("export", what="sample", sample=id)
+    return seen, locale_asked(), sample, [one for one in records if seen.covers(one.unit)]
+
+
+def _table(body: Iterable[str], name: str) -> Response:
+    response = Response(body, content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _titles(seen: Inspected, locale: str) -> dict[str, str]:
@@ -264,7 +296,7 @@ def _picture(seen: Inspected, kept: Any, locale: str) -> bytes:
     try:
         made = draw_map(
             seen.report()["units"], seen.title(locale), kept.at, base_dir=here.base_dir, fonts=FONTS, locale=locale,
-            zone=here.zone, exercise=scenario_of(seen.clock),
+            zone=here.zone, exercise=scenario_of(seen.clock), reader=seen.permit.reader, mark=seen.mark(),
         )  # fmt: skip
     except LayerError:
         return b""

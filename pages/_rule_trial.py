@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import threading
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,9 +13,10 @@ from alerts.rule_version import rule_of
 from alerts.scenario_build import BUILTIN
 from data.clock import iso, utc_now
 from data.errors import RuleError
-from data.settings import ROOT, Settings
+from data.settings import Settings
 from data.store.engine import Store
 from pages._context import Context
+from pages._process import launch as start_process
 
 ARCHIVE, TABLE = "archive", "table"
 MOST_OFFICERS = 500
@@ -88,20 +85,10 @@ def begin(
 
 
 def launch(store: Store, settings: Settings, job: int) -> None:
-    """Start the process of a job; a thread waits for its end, so that a crash is told and leaves no remains."""
-    environ = {**os.environ, "TOCSIN_HOME": str(settings.home), "TOCSIN_DATABASE_URL": settings.url}
-    environ["TOCSIN_BASE_DIR"] = str(settings.base_dir)
-    command = [sys.executable, "-m", "pages.past.trial_worker", str(job)]
-    log = settings.home / "trials.log"
-    with log.open("ab") as said:
-        process = subprocess.Popen(
-            command, env=environ, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
-        )
+    """Start the process of a job."""
 
-    def wait() -> None:
-        status = process.wait()
-        if status:
-            with store.write() as connection:
-                fail(connection, job, f"its process ended with status {status}", utc_now())
+    def failed(reason: str) -> None:
+        with store.write() as connection:
+            fail(connection, job, reason, utc_now())
 
-    threading.Thread(target=wait, daemon=True).start()
+    start_process(settings, "pages.past.trial_worker", job, "trials.log", failed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -14,10 +13,9 @@ from api.inspection import Inspected
 from data.store.catalogue import STEPS, list_deliveries, read_delivery, read_trace
 from data.text import Translate
 from pages._context import Context
+from pages._decided import said
 from pages._times import local
 from pages.surveys.words import state_word
-
-LONGEST = 2000  # of a reason
 
 
 def section(context: Context, seen: Inspected, t: Translate) -> list[Component]:
@@ -37,17 +35,17 @@ def section(context: Context, seen: Inspected, t: Translate) -> list[Component]:
 
 
 def _form(seen: Inspected, t: Translate) -> list[Component]:
-    """The form; it is out of sight for who may not decide, because the callback names its fields."""
+    """The form, for who may decide; out of sight while nothing is to be decided."""
     person, state = current(), seen.delivery.state
-    open_ = person.may("survey.decide") and "passed" in STEPS[state]
+    open_ = "passed" in STEPS[state]
     own = person.email == seen.delivery.received_by
     said = {
         "loaded": t("It is inspected first."),
         "returned": t("It was returned; another delivery answers it."),
         "passed": t("It has passed."),
     }.get(state, "")
-    if not said and not person.may("survey.decide"):
-        said = t("Authors and approvers pass or return a delivery.")
+    if not person.may("survey.decide"):
+        return [html.P(said or t("Authors and approvers pass or return a delivery."), className="dim")]
     form = html.Div(
         [
             dmc.Textarea(id="inspection-why", label=t("Reason"), autosize=True, minRows=2, required=True),
@@ -78,17 +76,3 @@ def _trace(context: Context, one: Any, trace: list[Any], present: int, t: Transl
         for step in trace
     ]
     return html.Article([html.H3(head), html.Ul(steps)], className="delivery")
-
-
-def said(detail: Mapping[str, Any], t: Translate) -> list[Any]:
-    """The words of a decision, with the rate and the limit that stood beside it; also of another office's."""
-    parts: list[Any] = []
-    if detail.get("why"):
-        parts += [" · ", html.Q(str(detail["why"])[:LONGEST])]
-    bounds = [detail.get(name) for name in ("rate", "low", "high")]
-    if all(isinstance(one, int | float) for one in bounds):
-        rate, low, high = (f"{100 * one:.2f}" for one in bounds)  # type: ignore[operator]
-        parts += [" · ", t("error rate {rate} % ({low} to {high})").format(rate=rate, low=low, high=high)]
-    if isinstance(limit := detail.get("limit_percent"), int | float):
-        parts += [" · ", t("limit {n} %").format(n=f"{limit:g}")]
-    return parts

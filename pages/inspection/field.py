@@ -6,21 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from access.people import current
 from api.inspection import Inspected
 from data.text import Translate
 from layers.survey.inspect import book
-from layers.survey.inspect.book import UnitRate
+from layers.survey.inspect.book import OUTCOMES, UnitRate
+from layers.survey.inspect.desk import Brought
 from layers.survey.inspect.rates import Rate
 from pages._chart import FONT, graph
 from pages._context import Context
 from pages._times import local
 
 FIELDS = ("share", "least", "most", "kind", "seed", "record", "outcome", "faults", "note", "by", "at")
-OUTCOMES = {"right": "as written", "faulty": "faulty", "absent": "not there", "unreached": "not reached"}
+BROUGHT = ("team", "day")
+REFUSED = 20  # rows that are named, the first ones
 BARS = 40
 
 
@@ -90,8 +92,11 @@ def verdict(rate: Rate, limit: float | None, t: Translate) -> str:
 def _list(sample: int, locale: str, t: Translate) -> list[Component]:
     if not current().may("survey.inspect"):
         return []
-    address = f"/api/surveys/samples/{sample}/list.html?locale={locale}"
-    return [html.Div(html.A(t("List to print"), href=address, target="_blank", className="act"), className="acts")]
+    address = f"/api/surveys/samples/{sample}/list"
+    links = [(f"{address}.html?locale={locale}", t("List to print")),
+             (f"{address}.csv?locale={locale}", t("List to fill in (CSV)"))]  # fmt: skip
+    shown = [html.A(word, href=href, target="_blank", className="act") for href, word in links]
+    return [html.Div(shown, className="acts")]
 
 
 def _chart(units: Sequence[UnitRate], names: Mapping[str, str], limit: float | None, t: Translate) -> Component:
@@ -136,13 +141,15 @@ def _rates(units: Sequence[UnitRate], names: Mapping[str, str], limit: float | N
         name = names.get(one.unit) or one.unit or t("none declared")
         cells = [name, *counts, _percent(rate.rate), bounds, verdict(rate, limit, t)]
         rows.append(html.Tr([html.Td(cell, **{"data-head": name}) for name, cell in zip(head, cells, strict=True)]))
-    table = html.Table([html.Thead(html.Tr([html.Th(one) for one in head])), html.Tbody(rows)], className="cards")
+    headings = html.Thead(html.Tr([html.Th(one, scope="col") for one in head]))
+    table = html.Table([headings, html.Tbody(rows)], className="cards")
     return html.Div(table, className="wide")
 
 
 def _forms(context: Context, seen: Inspected, sample: Any, records: Sequence[Any], t: Translate) -> list[Component]:
-    """Forms; out of sight for who may not inspect, because the callback names their fields."""
-    hidden = not current().may("survey.inspect")
+    """Forms, for who may inspect; what cannot be done yet is out of sight, because the callback names its fields."""
+    if not current().may("survey.inspect"):
+        return []
     facets = [one["name"] for one in (seen.dataset.record_schema or {}).get("facets", ())]
     now = context.clock().astimezone(context.settings.zone)
     choices = [
@@ -155,9 +162,11 @@ def _forms(context: Context, seen: Inspected, sample: Any, records: Sequence[Any
             html.Div(
                 [
                     dmc.NumberInput(id="inspection-share", label=t("Share of each stratum [%]"), value=10, min=0.01,
-                                    max=100, w=170),
-                    dmc.NumberInput(id="inspection-least", label=t("at least"), value=5, min=1, w=110),
-                    dmc.NumberInput(id="inspection-most", label=t("at most"), value=200, min=1, w=110),
+                                    max=100, w=170, hideControls=True),
+                    dmc.NumberInput(id="inspection-least", label=t("at least"), value=5, min=1, w=110,
+                                    hideControls=True),
+                    dmc.NumberInput(id="inspection-most", label=t("at most"), value=200, min=1, w=110,
+                                    hideControls=True),
                     dmc.Select(id="inspection-kind", label=t("Kinds by the column"), data=facets, clearable=True,
                                w=200),
                     dmc.TextInput(id="inspection-seed", label=t("Seed (empty: a new one)"), w=200),
@@ -193,7 +202,44 @@ def _forms(context: Context, seen: Inspected, sample: Any, records: Sequence[Any
         ],
         open=bool(choices), hidden=not choices,
     )  # fmt: skip
-    return [html.Div([draw, enter], hidden=hidden)]
+    return [html.Div([draw, enter, _bring(bool(choices), t)])]
+
+
+def _bring(any_drawn: bool, t: Translate) -> Component:
+    """The form for a list that was filled in elsewhere."""
+    upload = dcc.Upload(
+        html.Button(t("Choose a file"), className="act primary"), id="inspection-list", max_size=2_700_000
+    )
+    return html.Details(
+        [
+            html.Summary(t("Bring a filled list")),
+            html.P(t("The list to fill in, saved as CSV, at most 2 MB. Rows that nobody filled in are left out; the "
+                     "same list brought twice changes nothing."), className="dim"),
+            html.Div(
+                [
+                    dmc.TextInput(id="inspection-team", label=t("Looked at by, where a row does not say"), w=260),
+                    dmc.TextInput(id="inspection-day", label=t("Looked at on, where a row does not say"), w=260,
+                                  placeholder="2026-03-01 14:30"),
+                ],
+                className="choices",
+            ),
+            upload,
+        ],
+        hidden=not any_drawn,
+    )  # fmt: skip
+
+
+def brought(found: Brought, t: Translate) -> list[Component]:
+    """What became of a filled list, and the rows that were not taken with their reasons."""
+    counts = [(t("{n} entered"), found.entered), (t("{n} known before"), found.known),
+              (t("{n} not filled in"), found.blank), (t("{n} rows not taken"), len(found.refused))]  # fmt: skip
+    said = html.Span(" · ".join(words.format(n=f"{count:,}") for words, count in counts))
+    if not found.refused:
+        return [said]
+    rows = [html.Li(t("line {n}: {why}").format(n=one.line, why=one.reason)) for one in found.refused[:REFUSED]]
+    left = len(found.refused) - len(rows)
+    more = [html.Li(t("{n} more not shown").format(n=f"{left:,}"))] if left else []
+    return [said, html.Ul([*rows, *more], className="bad")]
 
 
 def _seen(one: Any, t: Translate) -> str:

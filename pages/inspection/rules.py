@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -21,6 +21,7 @@ from pages._context import Context
 from pages._locale import locale_of
 from pages._map import map_view
 from pages._times import local
+from pages.inspection.progress import under_way
 
 MAP = "inspectionmap"
 # What rules of warning say has no place here.
@@ -33,7 +34,7 @@ COLOURS = {"error": "#c81e1e", "warning": "#d9600b", "note": "#808897"}
 def section(context: Context, seen: Inspected, t: Translate, locale: str) -> list[Component]:
     """The newest run over a delivery, or that there is none."""
     act = html.Button(t("Run the rules"), id="inspection-run", className="act", n_clicks=0,
-                      hidden=not current().may("survey.inspect"))  # fmt: skip
+                      hidden=under_way(context, seen.number)) if current().may("survey.inspect") else None  # fmt: skip
     head: list[Component] = [html.H2(t("Rules"))]
     try:
         kept, told = seen.folder()[0], seen.report()
@@ -52,7 +53,7 @@ def section(context: Context, seen: Inspected, t: Translate, locale: str) -> lis
         html.P([html.Strong(said), " ", t("{n} rules could not be run.").format(n=skipped)]),
         html.P([t("Inspected"), " ", local(kept.at, context.settings.zone), " · ", kept.by], className="dim"),
         html.Div([act, *_links(seen, locale, t)], className="acts"),
-        _rules(told, locale, t),
+        *_rules(told, locale, t),
         *_map(context, told, locale, t),
         html.H2(t("Units")),
         *([_chart(told, names, t)] if any(one["error"] for one in told["units"]) else []),
@@ -74,15 +75,26 @@ def _links(seen: Inspected, locale: str, t: Translate) -> list[Component]:
     return [html.A(word, href=address, className="act", target="_blank") for address, word in links]
 
 
-def _rules(told: Mapping[str, Any], locale: str, t: Translate) -> Component:
+def _rules(told: Mapping[str, Any], locale: str, t: Translate) -> list[Component]:
+    """Rules that found something or could not be run, and behind a click those that found nothing."""
     head, rows = rule_rows(told, locale, t)
+    quiet = [row for row in rows if row[1] == 0]
+    said = t("{n} rules found nothing").format(n=len(quiet))
+    rest = html.Details([html.Summary(said), _rule_table(head, quiet)])
+    loud = [row for row in rows if row[1] != 0]
+    return [*([_rule_table(head, loud)] if loud else []), *([rest] if quiet else [])]
+
+
+def _rule_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Component:
     body = [
         html.Tr([html.Td(f"{one:,}" if isinstance(one, int) else str(one), **{"data-head": name},
                          className="number" if isinstance(one, int) else "")
                  for name, one in zip(head, row, strict=True)])
         for row in rows
     ]  # fmt: skip
-    table = html.Table([html.Thead(html.Tr([html.Th(one) for one in head])), html.Tbody(body)], className="cards")
+    headings = [html.Th(name, scope="col", className="number" if 0 < place < 4 else "")
+                for place, name in enumerate(head)]  # fmt: skip
+    table = html.Table([html.Thead(html.Tr(headings)), html.Tbody(body)], className="cards")
     return html.Div(table, className="wide")
 
 
@@ -135,7 +147,8 @@ def _units(told: Mapping[str, Any], names: Mapping[str, str], t: Translate) -> C
         for one in ordered[:UNITS]
     ]  # fmt: skip
     left = len(ordered) - len(rows)
-    table = html.Table([html.Thead(html.Tr([html.Th(one) for one in head])), html.Tbody(rows)], className="cards")
+    headings = [html.Th(name, scope="col", className="number" if place else "") for place, name in enumerate(head)]
+    table = html.Table([html.Thead(html.Tr(headings)), html.Tbody(rows)], className="cards")
     more = [html.P(t("{n} more not shown").format(n=f"{left:,}"), className="dim")] if left > 0 else []
     return html.Div([table, *more], className="wide")
 
@@ -145,13 +158,13 @@ def register(dash_app: Dash, context: Context) -> None:
 
     @dash_app.callback(
         Output(f"{MAP}-command", "data"), Output("inspection-places", "children"), Input("inspection-rule", "value"),
-        State("inspection-delivery", "value"), prevent_initial_call=True,
+        State("inspection-delivery", "value"),
     )  # fmt: skip
     @needs("plan.view")
     def places(rule: Any, chosen: Any) -> Any:
         t, locale = translator(locale_of(context)), locale_of(context)
         if not rule or not chosen:
-            return {"type": "footprint", "geometry": None}, ""
+            return [PLAIN, {"type": "footprint", "geometry": None}, *_over(context, chosen)], ""
         try:
             seen = Inspected(context.store, context.settings, context.clock, int(chosen))
             rows = findings(seen.folder()[1], seen.covers, rule=str(rule))
@@ -165,6 +178,16 @@ def register(dash_app: Dash, context: Context) -> None:
         said = t("{n} places").format(n=f"{len(points):,}")
         more = " · " + t("the first {n} are shown").format(n=f"{MOST:,}") if found["more"] else ""
         return _commands(points), said + more
+
+
+def _over(context: Context, chosen: Any) -> list[dict[str, Any]]:
+    """The map over the region that delivered."""
+    try:
+        unit = Inspected(context.store, context.settings, context.clock, int(chosen)).delivery.unit
+    except (TocsinError, TypeError, ValueError):
+        return []
+    rid = context.regions.by_code(unit)
+    return [] if rid is None else [{"type": "fly", "bbox": context.regions.bbox[rid].tolist()}]
 
 
 def _commands(points: list[list[float]]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,17 +80,19 @@ def words(row: Mapping[str, Any], titles: Mapping[str, str], t: Translate) -> st
 def as_csv(rows: Iterator[dict[str, Any]], titles: Mapping[str, str], t: Translate) -> Iterator[str]:
     """The list of faults as a table, line by line; words that a spreadsheet would run are made plain."""
     head = ("row", "id", "unit", "rule", "severity", "finding", "lon", "lat")
-    yield _line([t("Row"), t("Identity"), t("Unit"), t("Rule"), t("Severity"), t("Finding"), "lon", "lat"])
+    yield csv_line([t("Row"), t("Identity"), t("Unit"), t("Rule"), t("Severity"), t("Finding"), "lon", "lat"])
     for row in rows:
         told = {**row, "row": "" if row["row"] < 0 else row["row"] + 1, "finding": words(row, titles, t)}
-        yield _line([_plain(told[name]) for name in head])
+        yield csv_line(in_a_cell(told[name]) for name in head)
 
 
-def _plain(value: Any) -> Any:
+def in_a_cell(value: Any) -> Any:
+    """A word that no spreadsheet runs."""
     return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
 
 
-def _line(values: Sequence[Any]) -> str:
+def csv_line(values: Iterable[Any]) -> str:
+    """A row of a table as text."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerow(["" if one is None else one for one in values])
     return out.getvalue()

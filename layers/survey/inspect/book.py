@@ -22,6 +22,9 @@ from layers.survey.inspect.rates import Rate, Stratum, rate_of
 from layers.survey.inspect.sample import Sample
 
 Outcome = Literal["right", "faulty", "absent", "unreached"]
+OUTCOMES: Mapping[Outcome, str] = {
+    "right": "as written", "faulty": "faulty", "absent": "not there", "unreached": "not reached",
+}  # fmt: skip
 FAULTY: frozenset[str] = frozenset({"faulty", "absent"})
 CHECKED: frozenset[str] = FAULTY | {"right"}
 MOST_FAULTS = 50
@@ -175,6 +178,36 @@ def put_finding(
     made = connection.execute(survey_field_finding.insert().values(**row)).inserted_primary_key
     assert made is not None
     return int(made[0])
+
+
+def put_findings(
+    connection: Connection, sample: int, found: Mapping[int, FieldFinding], *, at: datetime, by: str
+) -> int:
+    """Write down what was found at many records of a sample; how many of it was new.
+
+    What stands in the store already, as the newest or an earlier finding, is not entered again: a list that is
+    brought twice does not undo what was mended between.
+    """
+    record, finding = survey_sample_record, survey_field_finding
+    columns = [finding.c[name] for name in ("outcome", "faults", "note", "found_by", "found_at")]
+    mine = sa.select(record.c.id, record.c.number).where(record.c.sample_id == sample)
+    places = {row.number: row.id for row in connection.execute(mine)}
+    query = sa.select(finding.c.record_id, *columns).join(record, record.c.id == finding.c.record_id)
+    known = {_said(*row) for row in connection.execute(query.where(record.c.sample_id == sample))}
+    rows = [
+        {"record_id": places[number], "outcome": one.outcome, "faults": [dict(fault) for fault in one.faults],
+         "note": one.note, "found_by": one.found_by, "found_at": one.found_at, "entered_by": by, "entered_at": at}
+        for number, one in sorted(found.items())
+        if _said(places[number], one.outcome, one.faults, one.note, one.found_by, one.found_at) not in known
+    ]  # fmt: skip
+    if rows:
+        connection.execute(finding.insert(), rows)
+    return len(rows)
+
+
+def _said(record: int, outcome: str, faults: Sequence[Mapping[str, str]], *rest: Any) -> tuple[Any, ...]:
+    """What makes two findings the same; what the delivery has does not."""
+    return record, outcome, tuple((one["attribute"], one.get("found")) for one in faults), *rest
 
 
 @dataclass(frozen=True, kw_only=True)

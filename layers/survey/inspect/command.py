@@ -1,4 +1,4 @@
-"""`survey inspect|expect|sample`: rules over a delivery, and records to be looked at in the field."""
+"""`survey inspect|expect|sample|rules`: rules over a delivery, and records to be looked at in the field."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import csv
 import json
 import sys
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import asdict
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 from data.actor import Actor
-from data.errors import ConfigError
+from data.errors import ConfigError, LayerError
+from data.text import Translate, translator
 from layers.survey.inspect import book, desk
+from layers.survey.inspect.returned import write_list
 from layers.survey.inspect.sample import Design
 
 ACTIONS = ("inspect", "expect", "sample")
@@ -40,16 +43,27 @@ def add_arguments(commands: Any) -> None:
     draw.add_argument(
         "--fact", action="append", default=[], metavar="COLUMN", help="what the list shows; default all"
     )
+    draw.add_argument("--list", type=Path, metavar="FILE", help="draw nothing: write the newest sample to fill in")
+    draw.add_argument("--import", type=Path, dest="filled", metavar="FILE", help="draw nothing: take a filled list")
+    draw.add_argument("--by", default="", help="who looked, where a row of the filled list does not say")
+    draw.add_argument("--at", default="", metavar="TIME", help="when, where a row does not say: 2026-03-01 14:30")
     for parser in (look, expect, draw):
         parser.add_argument("--json", action="store_true")
 
 
-def main(options: argparse.Namespace, office: desk.Office, now: datetime) -> int:
-    """Carry out one action."""
+def main(
+    options: argparse.Namespace, office: desk.Office, now: datetime, *, zone: tzinfo = UTC, locale: str = "en"
+) -> int:
+    """Carry out one action; `zone` is that of times which name none, `locale` the language of lists."""
+    t = translator(locale)
     if options.action == "expect":
         counts = _counts(options.counts)
         desk.expect(office, options.dataset, counts, options.source, OPERATOR, now)
         print(json.dumps({"units": len(counts)}) if options.json else f"{len(counts):,} units")
+    elif options.action == "sample" and options.list is not None:
+        _list(options, office, zone, t)
+    elif options.action == "sample" and options.filled is not None:
+        return _import(options, office, now, zone, t)
     elif options.action == "sample":
         _sample(options, office, now)
     else:
@@ -88,6 +102,46 @@ def _sample(options: argparse.Namespace, office: desk.Office, now: datetime) -> 
         print(f"{one.number}\t{one.unit}\t{one.kind}\t{one.record_id}")
     if len(records) > SHOWN:
         print(f"and {len(records) - SHOWN:,} more: the list is printed from the page of the inspection")
+
+
+def _newest(office: desk.Office, delivery: int) -> int:
+    with office.store.read() as connection:
+        sample = book.last_sample(connection, delivery)
+    if sample is None:
+        raise LayerError(f"no sample of delivery {delivery} was drawn")
+    return int(sample.id)
+
+
+def _list(options: argparse.Namespace, office: desk.Office, zone: tzinfo, t: Translate) -> None:
+    """The newest sample as a table to fill in."""
+    sample = _newest(office, options.delivery)
+    with office.store.read() as connection:
+        records = book.read_records(connection, sample)
+    try:
+        options.list.write_text("".join(write_list(sample, records, zone, t)), encoding="utf-8", newline="")
+    except OSError as error:
+        raise ConfigError([f"{options.list}: {error.strerror}"]) from error
+    told = {"sample": sample, "records": len(records)}
+    print(json.dumps(told) if options.json else f"sample {sample}: {len(records):,} records in {options.list}")
+
+
+def _import(options: argparse.Namespace, office: desk.Office, now: datetime, zone: tzinfo, t: Translate) -> int:
+    """A filled list into the newest sample; 1 where a row was not taken."""
+    try:
+        body = options.filled.read_bytes()
+    except OSError as error:
+        raise ConfigError([f"{options.filled}: {error.strerror}"]) from error
+    sample = _newest(office, options.delivery)
+    told = desk.enter_list(
+        office, sample, body, options.filled.name, OPERATOR, now, zone=zone, t=t, by=options.by, at=options.at
+    )
+    if options.json:
+        print(json.dumps({"sample": sample, **asdict(told)}, ensure_ascii=False))
+        return 1 if told.refused else 0
+    print(f"sample {sample}: {told.entered:,} entered, {told.known:,} known before, {told.blank:,} not filled in")
+    for one in told.refused:
+        print(f"not taken, line {one.line}: {one.reason}")
+    return 1 if told.refused else 0
 
 
 def _show(told: Mapping[str, Any], as_json: bool) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,9 +21,11 @@ from data.errors import LayerError, NotPermitted
 from data.regions import load_regions
 from data.store.catalogue import STEPS, advance, list_deliveries, read_dataset, read_delivery
 from data.store.engine import Store
+from data.text import Translate
 from layers.survey.inspect import book
 from layers.survey.inspect.delivery import Files
-from layers.survey.inspect.rules import rules_for
+from layers.survey.inspect.returned import Reader, Refusal
+from layers.survey.inspect.rules import YEAR_DELIVERED, rules_for
 from layers.survey.inspect.run import Report, Run, inspect_files
 from layers.survey.inspect.sample import Design, draw
 from layers.survey.inspect.units import region_code
@@ -31,7 +35,7 @@ FOLDER = "inspections"  # below the home folder
 NOT_OWN = "who delivered this may not pass it"
 NO_ROLE = "this account may not do this"
 OUTSIDE = "this account is limited to other regions"
-LONGEST = 2000
+LONGEST, LONGEST_NAME = 2000, 200
 
 
 @dataclass(frozen=True)
@@ -68,37 +72,60 @@ def inspect(
     *,
     extra: Iterable[Path] = (),
     report: Report | None = None,
+    settle: Callable[[Connection], None] = lambda _connection: None,
 ) -> dict[str, Any]:
     """Run the rules over a delivery and bring it to `inspected`.
+
+    Parameters
+    ----------
+    settle : callable
+        What else belongs into the transaction that keeps the run; nothing of it is kept where this raises.
 
     Raises
     ------
     LayerError, RuleError, NotPermitted
     """
+    delivery = may_inspect(office, number, actor)
     with office.store.read() as connection:
-        delivery = read_delivery(connection, number)
         dataset = read_dataset(connection, delivery.dataset)
         expected = book.read_expected(connection, delivery.dataset)
         latest = {row.dataset: row for row in reversed(list_deliveries(connection))}
-    office.check(actor, "survey.inspect", delivery.unit)
-    if "inspected" not in STEPS[delivery.state]:
-        raise LayerError(f"{delivery.dataset} {delivery.version} is {delivery.state} and is not inspected any more")
     rules = rules_for(dataset.kind, dataset.name, office.home, extra)
     folder = f"{FOLDER}/{number}/{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     (office.home / folder).parent.mkdir(parents=True, exist_ok=True)
     run = Run(
         folder=office.home / delivery.folder, base_dir=office.base_dir, rules=rules, expected=expected,
-        region=dataset.record_schema.get("region", ""),
+        region=dataset.record_schema.get("region", ""), beside={YEAR_DELIVERED: delivery.received_at.year},
         linked=lambda name, column: _column(office.home, latest.get(name), column),
     )  # fmt: skip
     told = inspect_files(run if report is None else replace(run, report=report), office.home / folder)
     found = {one["id"]: one["found"] for one in told["rules"] if one["found"]}
     detail = {"records": told["records"], "found": found, "rules": told["rules_digest"], "folder": folder}
-    with office.store.write() as connection:
-        book.put_inspection(connection, number, told, folder, at=now, by=actor.email)
-        advance(connection, number, "inspected", detail, at=now, by=actor.email)
-        _note(office, connection, "survey.inspect", delivery, actor, now, detail)
+    try:
+        with office.store.write() as connection:
+            book.put_inspection(connection, number, told, folder, at=now, by=actor.email)
+            advance(connection, number, "inspected", detail, at=now, by=actor.email)
+            _note(office, connection, "survey.inspect", delivery, actor, now, detail)
+            settle(connection)
+    except BaseException:
+        shutil.rmtree(office.home / folder)
+        raise
     return told
+
+
+def may_inspect(office: Office, number: int, actor: Actor) -> Any:
+    """A delivery on which somebody may run rules now.
+
+    Raises
+    ------
+    LayerError, NotPermitted
+    """
+    with office.store.read() as connection:
+        delivery = read_delivery(connection, number)
+    office.check(actor, "survey.inspect", delivery.unit)
+    if "inspected" not in STEPS[delivery.state]:
+        raise LayerError(f"{delivery.dataset} {delivery.version} is {delivery.state} and is not inspected any more")
+    return delivery
 
 
 def _column(home: Path, delivery: Any, name: str) -> pa.Array | None:
@@ -149,6 +176,49 @@ def enter(office: Office, sample: int, record: int, found: book.FieldFinding, ac
         detail = {"sample": sample, "record": record, "outcome": found.outcome, "found_by": found.found_by}
         _note(office, connection, "survey.found", delivery, actor, now, detail)
     return id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brought:
+    """What became of a filled list: findings that are new, that were known, rows not taken, rows left blank."""
+
+    entered: int
+    known: int
+    refused: tuple[Refusal, ...]
+    blank: int
+
+
+def enter_list(
+    office: Office, sample: int, body: bytes, name: str, actor: Actor, now: datetime, *, zone: tzinfo,
+    t: Translate = str, by: str = "", at: str = "", covers: Callable[[str], bool] = lambda _unit: True,
+) -> Brought:  # fmt: skip
+    """Write down what a team found, from the list that it filled in; all in one step, and nothing of it twice.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, for the audit.
+    by, at : str
+        Who looked and when, where a row does not say.
+    covers : callable
+        Which declared units the actor may see.
+
+    Raises
+    ------
+    LayerError, NotPermitted
+    """
+    with office.store.read() as connection:
+        delivery = read_delivery(connection, book.read_sample(connection, sample).delivery_id)
+        office.check(actor, "survey.inspect", delivery.unit)
+        records = {one.number: one for one in book.read_records(connection, sample) if covers(one.unit)}
+    read = Reader(sample=sample, records=records, zone=zone, now=now, t=t, by=by, at=at).read(body)
+    with office.store.write() as connection:
+        entered = book.put_findings(connection, sample, read.found, at=now, by=actor.email)
+        if entered:
+            detail = {"sample": sample, "file": name[:LONGEST_NAME], "sha256": hashlib.sha256(body).hexdigest(),
+                      "entered": entered, "refused": len(read.refused)}  # fmt: skip
+            _note(office, connection, "survey.found", delivery, actor, now, detail)
+    return Brought(entered=entered, known=len(read.found) - entered, refused=read.refused, blank=read.blank)
 
 
 def decide(
