@@ -140,7 +140,7 @@ def _filled(bounds: Bounds, size: tuple[int, int]) -> Frame:
 
 
 @lru_cache(maxsize=1)
-def _world(base_dir: Path) -> dict[str, NDArray[np.object_]]:
+def _world(base_dir: Path) -> dict[str, Any]:
     return world(base_dir)
 
 
