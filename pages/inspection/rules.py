@@ -33,8 +33,9 @@ COLOURS = {"error": "#c81e1e", "warning": "#d9600b", "note": "#808897"}
 
 def section(context: Context, seen: Inspected, t: Translate, locale: str) -> list[Component]:
     """The newest run over a delivery, or that there is none."""
-    act = html.Button(t("Run the rules"), id="inspection-run", className="act", n_clicks=0,
-                      hidden=under_way(context, seen.number)) if current().may("survey.inspect") else None  # fmt: skip
+    run = html.Button(t("Run the rules"), id="inspection-run", className="act", n_clicks=0,
+                      hidden=under_way(context, seen.number))  # fmt: skip
+    act = run if current().may("survey.inspect") else None
     head: list[Component] = [html.H2(t("Rules"))]
     try:
         kept, told = seen.folder()[0], seen.report()
