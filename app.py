@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,8 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> int:
     chores = (_sign_waiting(settings, store, exercise=exercise), lambda now: media.work(store, settings.home, now))
     watch = _watch(settings, store) if not exercise else lambda _now: {}
     _keep_anchors(settings, store, stop)
+    if not exercise:
+        _exchange(settings, store, stop)
     try:
         return run(store, settings, post, stop, exercise=exercise, clock=clock, watch=watch, chores=chores)
     finally:
@@ -164,6 +167,40 @@ def _keep_anchors(settings: Settings, store: Store, stop: threading.Event) -> No
     if settings.audit_anchor is not None:
         work = (store, settings.audit_anchor, stop, utc_now)
         threading.Thread(target=keep_forever, args=work, name="anchors", daemon=True).start()
+
+
+def _exchange(settings: Settings, store: Store, stop: threading.Event) -> None:
+    """Visit other Tocsins, and bring onto the map what people want there: each in a thread that holds nothing up."""
+    from access import audit
+    from alerts.hold import holds
+    from layers.survey import serving
+    from layers.survey.exchange import rounds
+    from layers.survey.exchange.office import Desk
+
+    def held() -> bool:
+        with store.read() as connection:  # a restored copy knows less of what has crossed than the others do
+            return any(row.before_at is None for row in holds(connection))
+
+    def command(number: int, by: str) -> list[str]:
+        return [sys.executable, str(ROOT / "app.py"), "survey", "serve", str(number), "--by", by]
+
+    desk = Desk(store, settings.home, settings.exchange, audit.append)
+    works = [partial(serving.keep_forever, store, command, stop, utc_now)]
+    works += [
+        partial(rounds.keep_forever, desk, name, _ask_of(peer.url), stop, utc_now, held)
+        for name, peer in settings.exchange.peers.items() if peer.every is not None
+    ]  # fmt: skip
+    for work in works:
+        threading.Thread(target=work, name="exchange", daemon=True).start()
+
+
+def _ask_of(url: str) -> Any:
+    """Requests to the one address of a peer."""
+    from urllib.parse import urlsplit
+
+    from ingest.http import Http
+
+    return Http(allow_hosts=(urlsplit(url).netloc,), source="exchange").ask
 
 
 def _media(settings: Settings) -> Producer:
@@ -533,8 +570,9 @@ def run_survey_load(options: argparse.Namespace, settings: Settings) -> int:
             progress.say(f"{phase}: {done} of {total}")
 
         return serve_delivery(
-            store, settings.home, number, at=utc_now(), by=BY, workers=options.workers, report=report
-        )
+            store, settings.home, number, at=utc_now(), by=getattr(options, "by", BY), workers=options.workers,
+            report=report,
+        )  # fmt: skip
 
     return load_main(options, lambda: store, settings.home, clock=utc_now, audit=audit.append, serve=serve)
 
@@ -553,20 +591,13 @@ def run_inspection(options: argparse.Namespace, settings: Settings) -> int:
 
 def run_exchange(options: argparse.Namespace, settings: Settings) -> int:
     """Deliveries to and from other Tocsins; of the network only the addresses of the peers are used."""
-    from urllib.parse import urlsplit
-
     from access import audit
-    from ingest.http import Http
     from layers.survey.exchange.command import main as exchange_main
     from layers.survey.exchange.office import Desk
 
     refuse_in_exercise(settings)
     desk = Desk(open_migrated(settings.url), settings.home, settings.exchange, audit.append)
-
-    def ask_of(url: str) -> Any:
-        return Http(allow_hosts=(urlsplit(url).netloc,), source="exchange").ask
-
-    return exchange_main(options, desk, ask_of, utc_now)
+    return exchange_main(options, desk, _ask_of, utc_now)
 
 
 def run_copy(options: argparse.Namespace, settings: Settings) -> int:

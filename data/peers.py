@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
-from typing import Annotated, Any
+from datetime import date, timedelta
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from data.clock import parse_duration
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Dataset = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,80}$")]
 Agreement = Annotated[str, StringConstraints(min_length=3, max_length=200, strip_whitespace=True)]
+
+SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=7)
 
 
 class _Part(BaseModel):
@@ -38,6 +50,9 @@ class Peer(_Part):
         By dataset as it is called here: the day until which we expect a delivery.
     largest_gb : float
         What one delivery may hold at most [1e9 bytes].
+    every : timedelta, optional
+        How often it is visited by itself, written as `30 min`: what is to be sent is pushed, and what is taken is
+        fetched. Without it only commands do so.
     """
 
     title: str = Field(default="", max_length=120)
@@ -49,6 +64,18 @@ class Peer(_Part):
     agreements: Mapping[Dataset, Agreement] = Field(default_factory=dict)
     expects: Mapping[Dataset, date] = Field(default_factory=dict)
     largest_gb: Annotated[float, Field(gt=0, le=20_000)] = 50.0
+    every: Annotated[timedelta, Field(ge=SHORTEST, le=LONGEST)] | None = None
+
+    @field_validator("every", mode="before")
+    @classmethod
+    def _duration(cls, written: Any) -> Any:
+        return parse_duration(written) if isinstance(written, str) else written
+
+    @model_validator(mode="after")
+    def _address(self) -> Self:
+        if self.every is not None and not self.url:
+            raise ValueError("every: a peer without url comes to us and is not visited")
+        return self
 
     @field_validator("receive", mode="before")
     @classmethod

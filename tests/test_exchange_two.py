@@ -206,6 +206,25 @@ def test_either_side_killed_half_way_leaves_nothing_half(scene: tuple[County, Ru
     assert (account["state"], same(province, county)) == ("arrived", True)
 
 
+def test_the_running_application_sends_by_itself(scene: tuple[County, Running, BreakingLine]) -> None:
+    county, province, line = scene
+    settings = yaml.safe_load((county.home / "tocsin.yaml").read_text(encoding="utf-8"))
+    settings["exchange"]["peers"]["province"]["every"] = "1 h"
+    (county.home / "tocsin.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    with (county.home / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py"), "dispatch"], env=county.environ, cwd=ROOT, stdout=log, stderr=log
+        )
+        try:
+            ends = time.monotonic() + 120
+            while not there(province) and time.monotonic() < ends:
+                time.sleep(0.2)
+            assert same(province, county) and line.broken > 3
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
 def children_of(parent: int) -> list[int]:
     """Processes below one, by what the system says."""
     found = []

@@ -50,6 +50,7 @@ def add_arguments(commands: Any) -> None:
     served = commands.add_parser("serve", help="bring deliveries that came or have passed into the stores on the map")
     served.add_argument("deliveries", nargs="*", type=int, metavar="DELIVERY", help="without one, all that wait")
     served.add_argument("--workers", type=int, default=2)
+    served.add_argument("--by", default=BY, metavar="ACCOUNT", help="who has decided that")
     served.add_argument("--json", action="store_true")
     shown = commands.add_parser("catalogue", help="the datasets, or one with its deliveries")
     shown.add_argument("dataset", nargs="?")

@@ -82,7 +82,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> It
 def rows_of(table: Any) -> list[Row]:
     """What was delivered and can stand in a store; an unknown county is none."""
     known = {"110101", "110102", "120101"}
-    found = table.slice(3).to_pylist()
+    found: list[Row] = table.slice(3).to_pylist()
     for row in found:
         row["region"] = row["county"] if row["county"] in known else None
         row["floors"] = row["floors"] if row["floors"] is None or row["floors"] < 1e6 else None

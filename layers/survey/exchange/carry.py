@@ -7,7 +7,7 @@ few kilobytes still gets everything across; what has come is never sent again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -26,13 +26,14 @@ ROUNDS = 5  # times that a receiver may want pieces again
 
 T = TypeVar("T")
 Report = Callable[[str, int, int], object]  # dataset, bytes that are there, of how many
+Skip = Container[tuple[str, int]]  # datasets, as they are called here, and versions that were refused
 
 
 @dataclass
 class Steady:
     """Tries again after a break, with a smaller part and after a longer pause."""
 
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] = time.sleep
     part: int = LARGEST
     broken: int = field(default=0, init=False)
 
@@ -52,14 +53,18 @@ class Steady:
             return done
 
 
-def push(line: Line, steady: Steady, report: Report) -> list[dict[str, Any]]:
+def push(line: Line, steady: Steady, report: Report, *, skip: Skip = ()) -> list[dict[str, Any]]:
     """Send a peer every delivery that it may have and has not; one line of account for each."""
     with line.desk.store.read() as connection:
         rows = outbox.may_have(connection, line.peer)
-    return [_push_one(line, steady, row.id, report) for row in rows]
+    return [
+        _left_out(row.dataset, row.version) if (row.dataset, row.version) in skip
+        else _push_one(line, steady, row.id, report)
+        for row in rows
+    ]  # fmt: skip
 
 
-def pull(line: Line, steady: Steady, report: Report) -> list[dict[str, Any]]:
+def pull(line: Line, steady: Steady, report: Report, *, skip: Skip = ()) -> list[dict[str, Any]]:
     """Fetch from a peer every delivery that it offers, that we take, and that is not here."""
     offered = _asked(line, steady, "GET", "/offers")
     if not isinstance(offered, list) or not all(isinstance(one, dict) for one in offered):
@@ -67,7 +72,11 @@ def pull(line: Line, steady: Steady, report: Report) -> list[dict[str, Any]]:
     wanted = [
         one for one in offered if one.get("dataset") in line.peer.receive and isinstance(one.get("delivery"), int)
     ]
-    return [_pull_one(line, steady, one["delivery"], report) for one in wanted]
+    known = [(line.peer.receive[one["dataset"]], one.get("version")) for one in wanted]
+    return [
+        _left_out(*here) if here in skip else _pull_one(line, steady, one["delivery"], report)
+        for one, here in zip(wanted, known, strict=True)
+    ]  # fmt: skip
 
 
 def ask_verdicts(line: Line, steady: Steady) -> int:
@@ -206,6 +215,10 @@ def _missing(manifest: Manifest, answer: dict[str, Any]) -> dict[str, int]:
     ):
         raise Refusal("the receiver wants pieces that this delivery has not")
     return {str(sha): int(came) for sha, came in missing.items()}
+
+
+def _left_out(dataset: str, version: Any) -> dict[str, Any]:
+    return {"dataset": dataset, "version": version, "state": "refused"}
 
 
 def _account(manifest: Manifest, state: str, sent: int, why: str = "") -> dict[str, Any]:

@@ -30,6 +30,8 @@ class Submission:
         Key of the peer in the settings; "" for a delivery that was loaded here by hand.
     share : float or None
         Of the pieces that have come, while it is on its way.
+    delivery : int or None
+        Its number in the catalogue here.
     version : int or None
         Within the dataset here; of a delivery under way there is none yet.
     """
@@ -46,6 +48,7 @@ class Submission:
     rows: int | None = None
     why: str = ""
     verdict: dict[str, Any] | None = None
+    delivery: int | None = None
 
     @property
     def waits(self) -> bool:
@@ -104,7 +107,8 @@ def _by_hand(row: Any) -> Submission:
 
 
 def _of_delivery(row: Any) -> dict[str, Any]:
-    return {"status": row.state, "at": row.received_at, "version": row.version, "rows": row.rows}
+    facts = {"version": row.version, "rows": row.rows, "delivery": row.id}
+    return {"status": row.state, "at": row.received_at, **facts}
 
 
 def _sent(row: Any, peer: Peer | None) -> Submission:
