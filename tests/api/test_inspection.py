@@ -131,6 +131,19 @@ def test_the_list_of_a_sample_has_room_for_what_is_found(
     assert one.count('<section class="unit">') == 1
 
 
+def test_the_list_of_a_sample_to_fill_in(
+    client: Any, who: Any, number: int, office: desk.Office, now: datetime
+) -> None:
+    id = desk.draw_sample(office, number, Design(seed=3, share=1.0, most=2000), PLANNER.actor(), now)
+    answer = client.get(f"/api/surveys/samples/{id}/list.csv?locale=zh")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    assert len(rows) == 1500 and rows[0]["样本"] == str(id) and rows[0]["序号"] == "1"
+    assert not any(value[:1] in "=+@" for row in rows for value in row.values() if value)
+    one = client.get(f"/api/surveys/samples/{id}/list.csv?unit=999999").get_data(as_text=True)
+    assert len(one.splitlines()) == 4
+
+
 def test_who_may_not_see_single_records_sees_no_faults(
     client: Any, who: Any, number: int, office: desk.Office, store: Store, now: datetime
 ) -> None:
@@ -139,7 +152,10 @@ def test_who_may_not_see_single_records_sees_no_faults(
         put_dataset(connection, dataset("restricted"), at=now, by="x")
     base = f"/api/surveys/deliveries/{number}"
     words = ("inspection.json", "inspection.html", "inspection.png", "faults.csv", "findings.geojson")
-    for address in (*(f"{base}/{word}" for word in words), f"/api/surveys/samples/{id}/list.html"):
+    for address in (
+        *(f"{base}/{word}" for word in words),
+        *(f"/api/surveys/samples/{id}/list.{form}" for form in ("html", "csv")),
+    ):
         assert client.get(address).status_code == 403, address
 
 
