@@ -16,10 +16,12 @@ from dash.exceptions import PreventUpdate
 from access.guard import needs
 from api.sights import Sights
 from data.errors import LayerError, TocsinError
+from data.store.catalogue import list_datasets
 from data.text import Translate, translator
 from pages._chart import FONT, graph
 from pages._context import Context
 from pages._locale import locale_of
+from pages.surveys.words import title_of
 
 if TYPE_CHECKING:
     from layers.survey.schema import Schema
@@ -56,7 +58,11 @@ def register(dash_app: Dash, context: Context) -> None:
             return no_update
         t, seen = translator(locale_of(context)), _sights(context)
         found = [(name, seen.open(name)) for name in seen.names()]
-        return [{"value": name, "label": f"{name} ({_number(one.tally().total, one, t)})"} for name, one in found]
+        titles = _titles(context)
+        return [
+            {"value": name, "label": f"{titles.get(name, name)} ({_number(one.tally().total, one, t)})"}
+            for name, one in found
+        ]
 
     @dash_app.callback(Output("plan-facets", "children"), Input("plan-store", "value"), prevent_initial_call=True)
     @needs("plan.view")
@@ -87,6 +93,7 @@ def register(dash_app: Dash, context: Context) -> None:
         where = json.dumps(chosen, ensure_ascii=False, sort_keys=True) if chosen else ""
         shown = {
             "name": str(name),
+            "title": _titles(context).get(str(name), str(name)),
             "stamp": store.key,
             "where": where,
             "rows": store.tally().total,
@@ -136,6 +143,13 @@ def register(dash_app: Dash, context: Context) -> None:
             return {"rowData": [], "rowCount": 0}
         _sights(context).note(store, "rows", where=str(where.get("where", "")), first=first, rows=page.num_rows)
         return {"rowData": page.to_pylist(), "rowCount": total}
+
+
+def _titles(context: Context) -> dict[str, str]:
+    """What the datasets of the catalogue are called in the reader's language."""
+    locale = locale_of(context)
+    with context.store.read() as connection:
+        return {row.name: title_of(row, locale) for row in list_datasets(connection)}
 
 
 def _sights(context: Context) -> Sights:
@@ -195,8 +209,11 @@ def _printed(store: Sight, where: str, outline: Any, locale: str, t: Translate) 
     ]  # fmt: skip
     said = t("It carries your name and an unseen mark, by which it is known again when it is cut or saved anew.")
     return html.Details(
-        [html.Summary(t("Printed map")), html.Form(fields, method="GET", action=f"{address}.png", className="choices"),
-         html.P(said, className="dim")],
+        [
+            html.Summary(t("Printed map")),
+            html.Form(fields, method="GET", action=f"{address}.png", className="choices"),
+            html.P(said, className="dim"),
+        ],
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ export class Records {
     this.view = view;
     this.visible = true;
     this.opacity = 1;
-    /** @type {{name: string, stamp: string, where: string, rows: number, legend: any[]} | null} */
+    /** @type {{name: string, title: string, stamp: string, where: string, rows: number, legend: any[]} | null} */
     this.store = null;
   }
 
@@ -70,13 +70,13 @@ export class Records {
 
   tip(/** @type {any} */ feature) {
     const lines = Object.entries(feature.properties).map(([key, value]) => `${key}: ${value}`);
-    return {shape: undefined, title: this.store?.name ?? '', lines};
+    return {shape: undefined, title: this.store?.title ?? '', lines};
   }
 
   legend() {
     if (!this.store) return null;
-    const {name, rows, legend} = this.store;
-    return {name, count: rows?.toLocaleString(this.view.config.locale), ramp: {kind: 'continuous', stops: legend}, notes: [this.view.words.say('records_a_cell')], times: []};
+    const {title, rows, legend} = this.store;
+    return {name: title, count: rows?.toLocaleString(this.view.config.locale), ramp: {kind: 'continuous', stops: legend}, notes: [this.view.words.say('records_a_cell')], times: []};
   }
 
   message(/** @type {any} */ feature) {

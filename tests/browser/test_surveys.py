@@ -117,7 +117,7 @@ def records_are_seen(planner: Any, url: str) -> None:
     planner.get_by_text("Why records were refused").wait_for()
     picture(planner, "surveys-dataset")
     planner.goto(f"{url}/plan?tab=records")
-    pick(planner, "plan-store", "houses")
+    pick(planner, "plan-store", "Houses of three districts")
     planner.get_by_text("in all that this account may see, exact").wait_for()
     planner.get_by_text("Single records").click()
     until(planner, "document.querySelectorAll('#plan-records-grid .ag-row').length > 5")
