@@ -157,6 +157,7 @@ class _Checked:
         if named != {"property": GEOMETRY}:
             raise ValueError("s_intersects is for the property geometry and a shape")
         area = _shape(shape)
+        shapely.prepare(area)
         return Condition(frozenset({GEOMETRY}), lambda rows: rows.meets(area), area=area)
 
     def _test(self, op: str, args: list[Any]) -> Condition:

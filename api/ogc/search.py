@@ -42,10 +42,9 @@ class Table:
 
     def meets(self, area: shapely.Geometry) -> Any:
         """Whether each record's place or shape meets an area."""
-        if GEOMETRY in self.table.column_names:
-            shapes = shapely.from_wkt(np.asarray(self.table[GEOMETRY].to_pylist(), dtype=object))
-        else:
-            shapes = shapely.points(self.table["lon"].to_numpy(), self.table["lat"].to_numpy())
+        if GEOMETRY not in self.table.column_names:
+            return pa.array(shapely.intersects_xy(area, self.table["lon"].to_numpy(), self.table["lat"].to_numpy()))
+        shapes = shapely.from_wkt(np.asarray(self.table[GEOMETRY].to_pylist(), dtype=object))
         return pa.array(shapely.intersects(area, shapes))
 
 
