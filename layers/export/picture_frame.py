@@ -70,7 +70,7 @@ class Frame:
             near = rows & (bounds[:, 0] + turn < self.east) & (bounds[:, 2] + turn > self.west)
             for number in np.flatnonzero(near).tolist():
                 part = translate(shapes[number], turn) if turn else shapes[number]
-                part = shapely.clip_by_rect(shapely.simplify(part, self.dy / 2), *self._around())
+                part = shapely.simplify(shapely.clip_by_rect(part, *self._around()), self.dy / 2)
                 if not part.is_empty:
                     yield number, part
 

@@ -121,7 +121,7 @@ def panel(content: MapContent, window: Frame, *, chinese: bool) -> Any:
 
     fine = finer(window, FINER)
     pixels = np.full((fine.height, fine.width, 3), ImageColor.getrgb(SEA), np.uint8)
-    land = [part for _, part in fine.shown(content.countries)]
+    land = _parts(fine, content.countries)
     if land:
         mask = rasterize(land, out_shape=pixels.shape[:2], transform=fine.transform(), dtype="uint8")
         pixels[mask > 0] = ImageColor.getrgb(LAND)
@@ -138,10 +138,10 @@ def panel(content: MapContent, window: Frame, *, chinese: bool) -> Any:
     for lat in parallels:
         y = (fine.north - lat) / fine.dy
         canvas.line((0, y, fine.width, y), fill=GRID, width=1)
-    _outlines(canvas, fine, content.borders, BORDER, 2)
-    _outlines(canvas, fine, content.countries, COUNTRY, 3)
+    _outlines(canvas, fine, _parts(fine, content.borders), BORDER, 2)
+    _outlines(canvas, fine, land, COUNTRY, 3)
     if chinese:
-        _outlines(canvas, fine, content.national, COUNTRY, 3)
+        _outlines(canvas, fine, _parts(fine, content.national), COUNTRY, 3)
     return image.resize((window.width, window.height), Image.Resampling.BOX)
 
 
@@ -152,10 +152,14 @@ def _hatch(height: int, width: int, factor: int) -> NDArray[np.uint8]:
     return np.where(line[..., None], np.array(HATCH_INK, np.uint8), np.array(HATCH_PAPER, np.uint8))
 
 
-def _outlines(canvas: Any, window: Frame, shapes: NDArray[np.object_], colour: str, width: int) -> None:
+def _parts(window: Frame, shapes: NDArray[np.object_]) -> list[Any]:
+    return [part for _, part in window.shown(shapes)]
+
+
+def _outlines(canvas: Any, window: Frame, parts: Sequence[Any], colour: str, width: int) -> None:
     import shapely
 
-    for _, part in window.shown(shapes):
+    for part in parts:
         pieces = shapely.get_parts(part)
         lines = pieces if part.geom_type.endswith("LineString") else shapely.get_rings(pieces)
         for line in lines:
