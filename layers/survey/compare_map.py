@@ -1,6 +1,6 @@
 """What a delivery changed, on the map: a colour and a sign for what was added, changed, there before, or removed.
 
-The colours differ for who does not see red and green alike (after Okabe and Ito 2008) and in lightness; none is green.
+The colours differ for who does not see red and green alike (after Okabe and Ito 2008) and in lightness; no green.
 """
 
 from __future__ import annotations
@@ -30,44 +30,58 @@ class Look:
 
 
 PLUS = sign((
-    "..ooo..",
-    "..o#o..",
-    "ooo#ooo",
-    "o#####o",
-    "ooo#ooo",
-    "..o#o..",
-    "..ooo..",
+    "...ooooo...",
+    "...o###o...",
+    "...o###o...",
+    "oooo###oooo",
+    "o#########o",
+    "o#########o",
+    "o#########o",
+    "oooo###oooo",
+    "...o###o...",
+    "...o###o...",
+    "...ooooo...",
 ))  # fmt: skip
 DIAMOND = sign((
-    "...o...",
-    "..o#o..",
-    ".o###o.",
-    "o#####o",
-    ".o###o.",
-    "..o#o..",
-    "...o...",
+    "...ooo...",
+    "..oo#oo..",
+    ".oo###oo.",
+    "oo#####oo",
+    "o#######o",
+    "oo#####oo",
+    ".oo###oo.",
+    "..oo#oo..",
+    "...ooo...",
 ))  # fmt: skip
 BAR = sign((
-    ".......",
-    "ooooooo",
-    "o#####o",
-    "o#####o",
-    "ooooooo",
-    ".......",
-    ".......",
+    "...........",
+    "...........",
+    "...........",
+    "ooooooooooo",
+    "o#########o",
+    "o#########o",
+    "o#########o",
+    "ooooooooooo",
+    "...........",
+    "...........",
+    "...........",
 ))  # fmt: skip
 RING = sign((
-    "...ooooo...",
-    ".oo#####oo.",
-    ".o#ooooo#o.",
-    "o#oo...oo#o",
-    "o#o.....o#o",
-    "o#o.....o#o",
-    "o#o.....o#o",
-    "o#oo...oo#o",
-    ".o#ooooo#o.",
-    ".oo#####oo.",
-    "...ooooo...",
+    "....ooooooo....",
+    "...oo#####oo...",
+    "..oo#######oo..",
+    ".oo##ooooo##oo.",
+    "oo##oo...oo##oo",
+    "o##oo.....oo##o",
+    "o##o.......o##o",
+    "o##o.......o##o",
+    "o##o.......o##o",
+    "o##oo.....oo##o",
+    "oo##oo...oo##oo",
+    ".oo##ooooo##oo.",
+    "..oo#######oo..",
+    "...oo#####oo...",
+    "....ooooooo....",
 ))  # fmt: skip
 LOOKS = {  # in the order in which they lie on each other, the topmost last
     "removed": Look("#b5179e", "#5e0a52", BAR, "−"),

@@ -44,7 +44,17 @@ def section(
         MAP, regions=context.regions, locale=locale, zone=context.settings.zone, packs=context.settings.packs
     )
     boxes = [
-        dmc.Checkbox(value=kind, label=f"{SIGNS[kind]} {t(word)} ({number(told[kind].total, told[kind].least)})")
+        dmc.Checkbox(
+            value=kind,
+            label=html.Span(
+                [
+                    html.B(SIGNS[kind], className="map-sign", style={"background": LOOKS[kind].colour}),
+                    " ",
+                    t(word),
+                    f" ({number(told[kind].total, told[kind].least)})",
+                ],
+            ),
+        )
         for kind, word in KINDS.items()
     ]
     return [
