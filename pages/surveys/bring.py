@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,25 +63,25 @@ def below(one: Submission, waits: Waits, t: Translate) -> list[Component]:
     return [*told, press]
 
 
-def register(dash_app: Dash, context: Context) -> None:
-    """The button; the service checks again who asks."""
+def register(dash_app: Dash, context: Context, tables: Callable[[], Any]) -> None:
+    """The button; the service checks again who asks, and `tables` are those of the page as they are then."""
 
     @dash_app.callback(
-        Output("submissions-said", "children"), Input({"type": BUTTON, "delivery": ALL}, "n_clicks"),
-        prevent_initial_call=True,
+        Output("submissions-said", "children"), Output("submissions", "children", allow_duplicate=True),
+        Input({"type": BUTTON, "delivery": ALL}, "n_clicks"), prevent_initial_call=True,
     )  # fmt: skip
     @needs(serving.ACTION)
     def bring(clicks: Any) -> Any:
         pressed, t = ctx.triggered_id, translator(locale_of(context))
         if not pressed or not any(clicks):
-            return no_update
+            return no_update, no_update
         settings = context.settings
         office = Office(context.store, settings.home, settings.base_dir, audit.append, may)
         try:
             serving.ask(office, int(pressed["delivery"]), current().actor(), context.clock())
         except TocsinError as error:
-            return html.Span(t("Not done: {why}").format(why=t(str(error))), className="bad", role="alert")
-        return t("It is being brought onto the map; this page shows when it is there.")
+            return html.Span(t("Not done: {why}").format(why=t(str(error))), className="bad", role="alert"), tables()
+        return "", tables()
 
 
 def visits(connection: Connection, context: Context, t: Translate) -> list[Component]:
@@ -95,7 +95,8 @@ def visits(connection: Connection, context: Context, t: Translate) -> list[Compo
     rows = [
         [
             html.Strong(peer.title or name), _rhythm(peer, t),
-            local(done[name].began_at, zone) if name in done else t("never"), _outcome(peer, done.get(name), now, t),
+            local(done[name].began_at, zone) if name in done else t("never"),
+            [_outcome(peer, done.get(name), now, t), *_before(done.get(name), context, t)],
         ]
         for name, peer in peers.items()
     ]  # fmt: skip
@@ -112,6 +113,15 @@ def _rhythm(peer: Peer, t: Translate) -> Component:
     if peer.every is None:
         return html.Span(t("by command only"), className="dim")
     return html.Span(t("every {n} min").format(n=f"{peer.every.total_seconds() / 60:g}"))
+
+
+def _before(row: Any, context: Context, t: Translate) -> list[Component]:
+    """Of a visit that goes on or brought not all: when last all was there, and why the one before failed."""
+    if row is None or (row.ended_at is not None and row.ended_at == row.whole_at):
+        return []
+    whole = t("never") if row.whole_at is None else local(row.whole_at, context.settings.zone)
+    why = [html.Div(row.reason, className="dim")] if row.reason and row.ended_at is None else []
+    return [*why, html.Div([t("All was there last"), ": ", whole], className="dim")]
 
 
 def _outcome(peer: Peer, row: Any, now: datetime, t: Translate) -> Component:

@@ -50,13 +50,17 @@ def layout(context: Context, t: Translate, locale: str, asked: Mapping[str, str]
 
 def register(dash_app: Dash, context: Context, facts: FactReader) -> None:
     """The tables as they are now."""
-    bring.register(dash_app, context)
+
+    def tables() -> Any:
+        locale = locale_of(context)
+        return _tables(context, translator(locale), locale)
+
+    bring.register(dash_app, context, tables)
 
     @dash_app.callback(Output("submissions", "children"), Input("tick", "n_intervals"), prevent_initial_call=True)
     @needs(ACTION)
     def show(_ticks: int | None) -> Any:
-        locale = locale_of(context)
-        return _tables(context, translator(locale), locale)
+        return tables()
 
 
 def _tables(context: Context, t: Translate, locale: str) -> list[Component]:
