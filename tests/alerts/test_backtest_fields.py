@@ -25,10 +25,11 @@ from data.store.engine import Store
 from data.store.fields import FieldSink
 from data.store.sink import PutContext
 from data.store.tables import transition
+from tests.conftest import tries
 
 HOUR = timedelta(hours=1)
 LON, LAT = 99.875 + 0.25 * np.arange(18), 22.125 - 0.25 * np.arange(10)
-STEPS, LOST = 28, (11, 12, 20)
+STEPS, LOST = tries(28, 20), (11, 12, 20)
 LEVELS = {"blue": {"input": "x", "trigger": 12, "clear": 9}, "red": {"input": "x", "trigger": 30, "clear": 22}}
 COLD = {"blue": {"input": "x", "trigger": 0.5, "clear": 1.5, "direction": "below"}}
 
