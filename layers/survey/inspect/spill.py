@@ -20,7 +20,7 @@ from layers.geodesy import KM_PER_DEGREE
 from layers.kernels.inspect import hash_numbers, hash_words
 from layers.survey.inspect.delivery import Batch, Files
 
-PART_ROWS = 3_000_000  # records of a part, about
+PART_ROWS = 1_000_000  # records of a part, about: with 16 neighbours of each below 0.5 GB
 SAMPLED = 64  # row groups that are read to place the edges of strips
 STEEPEST = 0.01  # the least cosine of a latitude that is reckoned with: 89.4 degrees
 
