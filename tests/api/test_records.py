@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -10,13 +11,20 @@ from typing import Any
 from urllib.parse import quote
 
 import mapbox_vector_tile
+import numpy as np
 import pytest
+import shapely
 from flask import Flask, g
+from PIL import Image
 
+from access.keys import read_keys
 from access.people import Person
 from data.store.catalogue import Dataset, put_dataset
 from data.store.engine import Store
 from layers.survey.build import build
+from layers.survey.marks.book import Book
+from layers.survey.marks.mark import Mark
+from layers.survey.marks.picture_trace import trace_picture
 from layers.survey.shelf import shelf_of
 from tests.layers.survey.records import SCHEMA, make, write
 
@@ -116,3 +124,27 @@ def test_a_name_cannot_leave_the_folder(home: Path) -> None:
     for name in ("..", "../x", "a/b", "", "x" * 99):
         with pytest.raises(LayerError, match="no such store"):
             shelf_of(home).open(name)
+
+
+def test_a_printed_map_is_a_copy_with_a_purpose_and_says_whose_it_is(
+    client: Any, stored: Any, store: Store, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land, places = np.array([shapely.box(70, 15, 140, 55)]), np.array([[116.4, 39.9, "Beijing", "北京"]], object)
+    world = {"countries": land, "national": np.empty(0, object), "places": places}
+    monkeypatch.setattr("layers.export.records.world", lambda base_dir: world)
+    monkeypatch.setattr("layers.export.picture_page.PAGE", (1_200, 850))  # half as large: quicker
+    assert client.get("/api/records/sites/map.png").status_code == 400  # no purpose
+    why = "shelter planning of the district"
+    answer = client.get("/api/records/sites/map.png", query_string={"purpose": why, "where": CHOSEN})
+    assert answer.status_code == 200, answer.text
+    picture = Image.open(io.BytesIO(answer.data))
+    said = picture.text  # type: ignore[attr-defined]
+    assert said["Made_for"] == "planner@eoc.example" and said["Copy"].startswith("planner@eoc.example")
+    assert why in said["Notes"] and picture.size == (1_200, 850)
+    ((mark, row),) = Book(store, read_keys(home).mark.encode()).given("sites")
+    assert (row.form, row.purpose) == ("png", why) and row.rows > 0
+    grey = np.asarray(picture.convert("L"), np.float32)
+    assert [one.copy for one in trace_picture(grey, [mark, Mark(mark.secret, mark.copy + 1, 5)])] == [mark.copy]
+    assert client.get("/api/records/none/map.png", query_string={"purpose": why}).status_code == 404
+    nowhere = {"purpose": why, "where": json.dumps({"sector": []})}
+    assert client.get("/api/records/sites/map.pdf", query_string=nowhere).status_code == 400
