@@ -91,7 +91,7 @@ def visits(connection: Connection, context: Context, t: Translate) -> list[Compo
     if not peers:
         return []
     now, zone = context.clock(), settings.zone
-    head = (t("Office"), t("How often"), t("Last visit"), t("What came of it"))
+    head = (t("Office"), t("Rhythm"), t("Last visit"), t("What came of it"))
     rows = [
         [
             html.Strong(peer.title or name), _rhythm(peer, t),
