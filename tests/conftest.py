@@ -25,10 +25,17 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORDED = ROOT.parent / "shared" / "fixtures"
 ORACLES = ROOT.parent / "shared" / "oracles"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are busy
+
+
+def tries(full: int, quick: int) -> int:
+    """How many cases a property is tried with: all in `make prove`, a part of them in `make test`."""
+    return full if os.environ.get("TOCSIN_PROVE") else quick
+
+
+settings.register_profile(
+    "house", deadline=None, max_examples=tries(100, 40), suppress_health_check=[HealthCheck.too_slow]
+)  # machines are busy
 settings.load_profile("house")
-
-
 READERS = ("pages", "api")  # what they ask of the store is written elsewhere, and tried on both databases there
 
 
@@ -41,11 +48,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("prove")
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("property")
-
-
-def tries(full: int, quick: int) -> int:
-    """How many cases a property is tried with: all in `make prove`, a part of them in `make test`."""
-    return full if os.environ.get("TOCSIN_PROVE") else quick
 
 
 @pytest.fixture

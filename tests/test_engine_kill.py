@@ -201,7 +201,7 @@ def check(store: Store, home: Path, acknowledged: dict[int, int], times: int) ->
     assert sorted(revisions) == sorted(quakes), "an event has a double revision"
 
 
-@pytest.mark.parametrize("times", [50, pytest.param(300, marks=pytest.mark.prove)])
+@pytest.mark.parametrize("times", [20, pytest.param(300, marks=pytest.mark.prove)])
 def test_engine_killed_again_and_again_loses_nothing_on_sqlite(sqlite_url: str, home: Path, times: int) -> None:
     kill_again_and_again(home, sqlite_url, times, seed=times)
     assert list((home / "payloads").rglob("*.zst"))

@@ -22,6 +22,7 @@ from data.store.migrate import migrate
 from data.store.runs import RunRow, write_run
 from data.store.sink import PutContext
 from data.store.stations import ObservationSink, StationSink
+from tests.conftest import tries
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 REACH = timedelta(hours=2)
@@ -71,7 +72,7 @@ def same(one: Network, other: Network) -> None:
     assert one.readings.stations == other.readings.stations
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(12, 4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(looks=LOOKS)
 def test_networks_are_those_of_the_store(
     looks: list[tuple[int, list[tuple[str, str, int, float | None, str, Quality]]]],

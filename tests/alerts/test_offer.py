@@ -23,6 +23,7 @@ from data.model import Level
 from data.regions import load_regions
 from data.store.engine import Store
 from data.store.tables import change, proposal, transition
+from tests.conftest import tries
 
 ROW = ("CN-110101", "CN-110102", "CN-110201", "CN-110202")  # from west to east
 PLACES = {"a": 100.5, "b": 101.5, "c": 102.5, "d": 103.5}
@@ -138,7 +139,7 @@ LOOKS = st.lists(st.tuples(LEVELS, LEVELS), min_size=1, max_size=6)
 
 
 @pytest.mark.one_database
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(60, 20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(looks=LOOKS)
 def test_any_course_leaves_each_region_of_a_rule_in_one_open_proposal_at_most(
     office: Office, now: datetime, looks: list[tuple[list[int], list[int]]]

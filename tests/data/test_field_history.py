@@ -243,6 +243,7 @@ consolidate(store, Path(sys.argv[1]), datetime(2026, 3, 11, tzinfo=UTC))
 
 
 @pytest.mark.one_database
+@pytest.mark.one_database
 def test_kill_while_days_are_turned_leaves_whole_blocks_only(store: Store, database_url: str, home: Path) -> None:
     made = [hourly(number) for number in range(8 * 24)]
     keep(store, home, *made)

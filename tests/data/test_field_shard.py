@@ -19,6 +19,7 @@ from data.model import FieldStep
 from data.store.field_files import CHUNK, write_group
 from data.store.field_shard import read_shard
 from layers.step_values import open_values, read_values
+from tests.conftest import tries
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -34,7 +35,7 @@ def written(home: Path, values: NDArray[np.float32], name: str = "step", quantit
     return SimpleNamespace(store=name, valid_at=AT)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(12, 4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     height=st.sampled_from([2, 300, CHUNK, CHUNK + 1, 2 * CHUNK + 3]),
     width=st.sampled_from([2, 257, CHUNK, CHUNK + 1]), seed=st.integers(0, 9), gaps=st.booleans(),

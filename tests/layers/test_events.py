@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from layers.events import Happened, Near, strongest_near
 from layers.geodesy import distance_to_areas_km, great_circle_km, near_boxes
+from tests.conftest import tries
 
 NAN = float("nan")
 
@@ -54,7 +55,7 @@ def test_distance_to_area(lon: float, lat: float, area: shapely.Geometry, km: fl
     assert found == pytest.approx(km, rel=2e-3, abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60, 20), deadline=None)
 @given(lon=st.floats(-180, 180), lat=st.floats(-85, 85), west=st.floats(-180, 178), south=st.floats(-85, 83))
 def test_distance_agrees_with_points_along_the_border(lon: float, lat: float, west: float, south: float) -> None:
     area = shapely.box(west, south, west + 1.0, south + 1.0)

@@ -28,6 +28,7 @@ from layers.export.raster import read_block
 from layers.export.tables import harmless
 from layers.impact.summary import Impact, Note, Place, RegionShare, Surveyed
 from layers.layer import RegionValues
+from tests.conftest import tries
 
 BASE = default_base_dir()
 FONTS = Path(__file__).resolve().parents[2] / "assets" / "vendor"
@@ -164,7 +165,7 @@ def test_box_over_the_antimeridian_is_one_picture() -> None:
     assert sampled(part, 180.0, 6.0) == step.levels[0][4, 0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60, 20), deadline=None)
 @given(
     west=st.floats(-180, 175), width=st.floats(0.5, 200), south=st.floats(-85, 70), height=st.floats(0.5, 15),
     first=st.sampled_from([-180.0, -179.5, -179.0]),

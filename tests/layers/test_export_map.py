@@ -23,6 +23,7 @@ from layers.export.picture_page import PAGE, panel
 from layers.export.picture_text import Typeface
 from layers.layer import RegionValues
 from layers.ramps import palette
+from tests.conftest import tries
 from tests.layers.test_export import BASE, FACTS, FONTS, counties
 
 KM = Facts(title="x", quantity="air_temperature", unit="degC", source="s", made_at=FACTS.made_at)
@@ -90,7 +91,7 @@ def test_region_pixels_have_the_colour_of_their_value_and_unknown_is_marked() ->
             assert rgb[row, column].tolist() == table.rgb[table.index(np.array([value], np.float32))][0].tolist()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25, 8), deadline=None)
 @given(west=st.floats(-180, 180), south=st.floats(-80, 60), size=st.floats(1, 30))
 def test_field_pixels_are_the_cells_below_them_also_over_the_antimeridian(
     west: float, south: float, size: float

@@ -31,6 +31,7 @@ from data.text import translator
 from layers.impact.footprint import MENDED, SHORT_WAY, Note, areas_km2, footprint
 from layers.impact.overlap import overlap
 from layers.impact.summary import Impact, footprint_of_regions, impact_of
+from tests.conftest import tries
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASE = default_base_dir()
@@ -274,7 +275,7 @@ def test_survey_whose_file_is_gone_is_unknown_and_not_zero(store: Store, home: P
     assert any("not counted" in str(note) for note in found.notes)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(40, 12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     west=st.floats(-540, 500), south=st.floats(-90, 88), width=st.floats(0.01, 40), height=st.floats(0.01, 30),
     size=st.sampled_from([0.5, 1.0, 7.5]), first=st.sampled_from([-180.0, -179.75]),

@@ -26,6 +26,7 @@ from data.store.sink import PutContext
 from ingest.grid_files import GridFiles
 from layers.impact.isolines import footprint_of_field
 from layers.impact.summary import impact_of
+from tests.conftest import tries
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -47,7 +48,7 @@ def by_hand(values: Any, limit: float, above: bool) -> Any:
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80, 20), deadline=None)
 @given(
     values=arrays.arrays(
         np.float32, arrays.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=9),

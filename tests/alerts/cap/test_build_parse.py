@@ -30,7 +30,7 @@ def test_message_that_is_built_is_read_again_as_it_was(alert: Alert) -> None:
     assert build(again) == body, "the same message gives the same bytes, offsets of its times too"
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(100, 30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(ALERTS)
 def test_message_that_is_built_keeps_the_rules_of_form(alert: Alert) -> None:
     rejects = {one.rule for one in check(build(alert)) if one.weight is REJECT}

@@ -22,6 +22,7 @@ from data.clock import parse_time
 from data.errors import WarningError
 from tests.alerts.cap.messages import ALERTS, GOOD
 from tests.alerts.cap.test_check import REJECTED, TRICKY
+from tests.conftest import tries
 
 pytestmark = pytest.mark.recorded
 NOW = parse_time("2026-11-21T00:00:00Z")
@@ -128,7 +129,7 @@ def test_schema_of_the_standard_and_ours_agree(recorded: Path) -> None:
     assert compared > 150
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(100, 30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(alert=ALERTS)
 def test_what_is_built_passes_two_other_engines(recorded: Path, alert: Alert) -> None:
     body = build(alert)

@@ -19,6 +19,7 @@ from alerts.desk.simplify import simplify_outward, vertices
 from layers.geodesy import great_circle_km
 from layers.impact.footprint import areas_km2
 from tests.alerts.desk.conftest import text
+from tests.conftest import tries
 
 
 @st.composite
@@ -36,7 +37,7 @@ def stars(draw: st.DrawFn) -> Any:
     return shapely.union_all([part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(40, 15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(parts=st.lists(stars(), min_size=1, max_size=4), cap=st.integers(5, 200))
 def test_simplified_area_only_grows_and_says_by_how_much(parts: list[Any], cap: int) -> None:
     area = shapely.union_all([part for part in parts if part.area > 0])
