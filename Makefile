@@ -8,11 +8,17 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 # The tests in parts, each a process that reads only its own modules; two run at a time, the longest first.
-PARTS := browser alerts ground rest
-PART_browser := tests/browser
-PART_alerts := tests/alerts
+PARTS := desk ground rest map alerts past
+MAP := $(addprefix tests/browser/test_,map.py map_table.py time.py compare.py draw.py bundle.py)
+PAST := tests/alerts/media $(wildcard tests/alerts/test_backtest*.py) tests/alerts/test_replay.py tests/alerts/test_record.py
+BROWSER := tests/browser
+without = $(addprefix --ignore=,$(1))
+PART_desk := $(BROWSER) $(call without,$(MAP))
+PART_map := $(MAP)
+PART_past := $(PAST)
+PART_alerts := tests/alerts $(call without,$(PAST))
 PART_ground := tests/layers tests/data
-PART_rest := tests $(addprefix --ignore=,$(PART_browser) $(PART_alerts) $(PART_ground))
+PART_rest := tests $(call without,$(BROWSER) tests/alerts $(PART_ground))
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo setup test prove bench-survey doctor lint clean $(PARTS:%=tests-of-%)
