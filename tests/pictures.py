@@ -30,7 +30,7 @@ SURVEYS = {  # what the documents of surveys show, and what must be there first
     "survey-inspection": ("/surveys/houses/inspection", "#inspection-body .js-plotly-plot .main-svg"),
     "survey-changes": ("/surveys/shelters/changes", ".surveys table"),
     "survey-submissions": ("/surveys/submissions", "#submissions table"),
-    "place": ("/place?region=CN-410105", ".js-plotly-plot .main-svg"),
+    "place": ("/place?region=CN-410100", ".js-plotly-plot .main-svg"),
 }
 
 
@@ -72,7 +72,10 @@ def take_surveys(browser: Any, system: Running, folder: Path) -> None:
         path, ready = SURVEYS[name]
         page.goto(f"{system.url}{path}")
         page.locator(ready).first.wait_for()
-        page.wait_for_timeout(2000)
+        page.wait_for_timeout(4000)
+        if name == "survey-changes":
+            until(page, "Boolean(window.tocsinMap?.ready && window.tocsinMap.map.areTilesLoaded())")
+            page.wait_for_timeout(15_000)  # four layers, each of its own tiles
         save(page, folder / f"{name}-{size}-{scheme}.png")
         context.close()
 

@@ -28,7 +28,7 @@ from layers.survey.inspect import book, desk
 from layers.survey.inspect.sample import Design
 from layers.survey.served import serve_delivery
 from layers.survey.versions import compare_versions
-from tests.layers.inspect.planted import _inside, buildings
+from tests.layers.inspect.planted import buildings, inside
 from tests.running import EMAIL
 from tests.survey_loading import mapping
 
@@ -41,6 +41,7 @@ UNITS = {  # peer: title, unit, dataset here, days until it is expected
     "anyang": ("安阳市应急管理局", "CN-410500", "roads_4105", 30),
 }
 HOSTILE = '<img src=x onerror="alert(1)">\';--'
+ENDLESS = "endless_" + "x" * 60
 LONG = "Inventory of public buildings, shelters and lifeline facilities of the prefecture and its twelve counties "
 SETTINGS: Mapping[str, Any] = {"zone": "Asia/Shanghai", "survey_pass_limit": 5}
 HOUSES: Mapping[str, Any] = {
@@ -111,7 +112,7 @@ class Scene:
         area = areas_of(base, [int(index.by_code(COUNTY) or 0)])[0]
         lines = []
         for number in range(count):
-            lon, lat = _inside(area, draw) if number % 4 == 0 else (draw.normal(113.6, 0.6), draw.normal(34.6, 0.4))
+            lon, lat = inside(area, draw) if number % 4 == 0 else (draw.normal(113.6, 0.6), draw.normal(34.6, 0.4))
             grade, places = "ABC"[int(draw.integers(3))], int(draw.integers(20, 900))
             lines.append(f"s{number},{lon:.6f},{lat:.6f},410105,{grade},{places + (number % 7 == 0) * extra}")
         path = self.files / f"{name}.csv"
@@ -173,7 +174,7 @@ def shelters(scene: Scene) -> None:
 
 
 def others(scene: Scene) -> None:
-    """Schools shared by agreement, reservoirs that are secret, an endless name, and nothing delivered yet."""
+    """Schools shared by agreement, reservoirs that are secret, landslides that wait, and bridges that never came."""
     schools = scene.dataset("schools", "Schools", "学校", level="municipal", data_class="shared", unit="CN-410100")
     scene.serve(scene.load("schools", scene.sites("schools", 321, seed=3), SITES, days=30, new=schools), 30)
     dams = scene.dataset("reservoirs", "Reservoirs", "水库大坝", level="provincial", sector="water",
@@ -182,18 +183,22 @@ def others(scene: Scene) -> None:
     slides = scene.dataset("landslides", "Landslides", "滑坡隐患点", level="national", sector="geology",
                            kind="landslide", data_class="restricted", unit="CHN")  # fmt: skip
     scene.load("landslides", scene.sites("slides", 120, seed=5), SITES, days=1, new=slides)
-    endless = scene.dataset(
-        "endless_" + "x" * 60, f"{LONG * 2}{HOSTILE}", "某省某市" + "综合减灾能力调查房屋建筑与公共服务设施" * 6,
-        sector="no_such_sector", kind="no_such_kind", provenance=LONG * 3, unit="CN-9999" * 6,
-    )  # fmt: skip
-    rows = "".join(f"{n},1{n},2,{HOSTILE.replace(chr(34), '')}{n % 3}\n" for n in range(25))
-    odd = scene.files / f"{HOSTILE[:4]}{'很长的文件名' * 12}.csv"
-    odd.write_text(f"n,lon,lat,grade\n{rows}98,0,0,5\n99,{HOSTILE[1:12]},2,6\n", encoding="utf-8")
-    scene.load(endless.name, odd, {"facets": [{"name": "grade", "column": "grade"}]}, days=1, new=endless,
-               by=f"{'provincial-emergency-office' * 3}@example.org")  # fmt: skip
     with scene.store.write() as connection:
         bridges = scene.dataset("bridges", "Bridges", "桥梁", sector="transport", kind="municipal_bridge")
         put_dataset(connection, bridges, at=scene.now, by="command line")
+
+
+def odd(scene: Scene) -> None:
+    """An endless name, hostile texts, and a sector, a kind and a unit that there are not."""
+    endless = scene.dataset(
+        ENDLESS, f"{LONG * 2}{HOSTILE}", "某省某市" + "综合减灾能力调查房屋建筑与公共服务设施" * 6,
+        sector="no_such_sector", kind="no_such_kind", provenance=LONG * 3, unit="CN-9999" * 6,
+    )  # fmt: skip
+    rows = "".join(f"{n},1{n},2,{HOSTILE.replace(chr(34), '')}{n % 3}\n" for n in range(25))
+    path = scene.files / f"{HOSTILE[:4]}{'很长的文件名' * 12}.csv"
+    path.write_text(f"n,lon,lat,grade\n{rows}98,0,0,5\n99,{HOSTILE[1:12]},2,6\n", encoding="utf-8")
+    scene.load(endless.name, path, {"facets": [{"name": "grade", "column": "grade"}]}, days=1, new=endless,
+               by=f"{'provincial-emergency-office' * 3}@example.org")  # fmt: skip
 
 
 def sharing(scene: Scene) -> None:
@@ -208,8 +213,10 @@ def sharing(scene: Scene) -> None:
     )
     with store.write() as connection:
         for dataset, allows, purpose, email, granted in asked:
-            request = grants.Request(dataset=dataset, purpose=purpose, allows=allows,  # type: ignore[arg-type]
-                                     expires_at=now + timedelta(days=30), regions=("CN-110000", "CN-120000"))  # fmt: skip
+            request = grants.Request(
+                dataset=dataset, purpose=purpose, allows=allows,  # type: ignore[arg-type]
+                expires_at=now + timedelta(days=30), regions=("CN-110000", "CN-120000"),
+            )  # fmt: skip
             actor = Actor(id=2, email=email, name="", roles=frozenset({"planner"}))
             number = grants.ask(connection, actor, request, now - timedelta(days=2))
             if granted is not None:
@@ -255,7 +262,7 @@ def exchange(scene: Scene) -> None:
 
 
 def fill(store: Store, home: Path, now: datetime) -> None:
-    """Everything."""
+    """Everything but what is odd."""
     scene = Scene(store, home, now)
     houses(scene)
     shelters(scene)

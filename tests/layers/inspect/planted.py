@@ -25,7 +25,7 @@ def buildings(count: int = 3_000, each: int = 5, seed: int = 7) -> tuple[pa.Tabl
     index, base = load_regions(default_base_dir()), default_base_dir()
     areas = areas_of(base, [int(index.by_code(code) or 0) for code in UNITS])
     unit = draw.integers(0, len(UNITS), count)
-    points = np.array([_inside(areas[place], draw) for place in unit])
+    points = np.array([inside(areas[place], draw) for place in unit])
     floors = draw.integers(2, 8, count).astype(float)
     table: dict[str, Any] = {
         "id": np.array([f"b{number}" for number in range(count)], object),
@@ -45,7 +45,7 @@ def buildings(count: int = 3_000, each: int = 5, seed: int = 7) -> tuple[pa.Tabl
     ), truth  # fmt: skip
 
 
-def _inside(area: Any, draw: np.random.Generator) -> tuple[float, float]:
+def inside(area: Any, draw: np.random.Generator) -> tuple[float, float]:
     """A point well inside an area."""
     inner = area.buffer(-0.02)
     west, south, east, north = inner.bounds
