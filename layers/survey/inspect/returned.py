@@ -196,11 +196,11 @@ def faults_of(written: str) -> tuple[dict[str, str], ...]:
         For a line without a colon.
     """
     found = []
-    lines = written.replace("：", ":").splitlines()
-    for line in filter(None, (part.strip() for line in lines for part in _parts(line))):
-        attribute, colon, value = line.partition(":")
+    parts = [part.strip() for line in written.replace("：", ":").splitlines() for part in _parts(line)]
+    for part in filter(None, parts):
+        attribute, colon, value = part.partition(":")
         if not (colon and attribute.strip()):
-            raise LayerError(f"attribute: value, not {line[:40]!r}")
+            raise LayerError(f"attribute: value, not {part[:40]!r}")
         found.append({"attribute": attribute.strip(), "found": value.strip()})
     return tuple(found)
 
