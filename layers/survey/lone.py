@@ -71,4 +71,5 @@ def _near(filled: NDArray[np.bool_]) -> NDArray[Any]:
     """How many cells of the square around each are filled."""
     padded = np.pad(filled, ((AROUND + 1, AROUND),) * 2).astype(np.int32)
     total, side = padded.cumsum(axis=0).cumsum(axis=1), 2 * AROUND + 1
-    return total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    found = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    return np.asarray(found)
