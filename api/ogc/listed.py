@@ -153,11 +153,13 @@ class Listed(BaseProvider):  # type: ignore[misc]
         q: Any = None, **_: Any,
     ) -> Any:  # fmt: skip
         """The features that are asked for."""
-        wanted = conditions(self._filter, (), self._fields)
+        numbers = [pair for pair in properties if self._fields[pair[0]]["type"] == "number"]
+        wanted = conditions(self._filter, numbers, self._fields)
+        texts = [pair for pair in properties if pair not in numbers]
         area, span = box_of(bbox) if len(bbox) else None, span_of(datetime_)
         found = [
             one for one in self.listing.read()
-            if _has(one, properties) and self._at(one, span) and _in(one, area) and _says(one, q)
+            if _has(one, texts) and self._at(one, span) and _in(one, area) and _says(one, q)
         ]  # fmt: skip
         found = chosen(found, wanted, sortby, self._fields, self._shapes)
         page = [] if resulttype == "hits" else found[offset : offset + limit]

@@ -307,6 +307,8 @@ def test_listed_items_are_filtered_by_time_text_number_and_place(client: Any, st
     assert found("magnitude >= 5", sortby="occurred_at") == ["older", "new"]
     assert found("magnitude >= 5", sortby="-occurred_at") == ["new", "older"]
     assert client.get(path, query_string={"filter": "occurred_at > 'yesterday'"}).status_code == 400
+    for value, number in (("5", 2), ("5.0", 2), ("4", 0)):
+        assert client.get(path, query_string={"magnitude": value}).json["numberMatched"] == number
     assert client.get(path, query_string={"filter": "occurred_at > DATE('yesterday')"}).status_code == 400
 
 
