@@ -52,6 +52,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
                               data_class="restricted", unit="CN-110000")  # fmt: skip
         chosen = {**survey_scene.HOUSES, "inspect_first": False}
         scene.serve(scene.load("houses", scene.houses(7, 900), chosen, days=2, new=about, unit="CN-110108"), 2)
+        survey_scene.odd(scene)
         system.wait_ready(probe="/healthz")
         yield Office(system, store, codes)
     finally:
@@ -161,3 +162,14 @@ def others_see_nothing(south: Any, url: str) -> None:
     south.goto(f"{url}/surveys/houses")
     south.get_by_text("This dataset is restricted: ask for it.").wait_for()
     assert south.get_by_text("Why records were refused").count() == 0
+
+
+def test_endless_and_hostile_names_fit_a_narrow_screen(open_as: Open) -> None:
+    page = open_as(EMAIL, "/surveys")
+    page.set_viewport_size({"width": 390, "height": 844})
+    box = "document.querySelector('.surveys')"
+    for path, sign in (("", "no_such_kind"), (f"/{survey_scene.ENDLESS}", "nothing is known of its quality")):
+        page.goto(page.url.partition("/surveys")[0] + f"/surveys{path}")
+        page.get_by_text(sign).first.wait_for()
+        until(page, f"{box}.scrollWidth <= {box}.clientWidth")
+        assert survey_scene.HOSTILE in page.inner_text("main")  # as text
