@@ -586,7 +586,7 @@ def run_inspection(options: argparse.Namespace, settings: Settings) -> int:
 
     store = open_migrated(settings.url)
     office = Office(store, settings.home, settings.base_dir, audit.append, may=lambda _roles, _action: True)
-    return inspect_main(options, office, clock_of(store)())
+    return inspect_main(options, office, clock_of(store)(), zone=settings.zone, locale=settings.locale)
 
 
 def run_exchange(options: argparse.Namespace, settings: Settings) -> int:
