@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from access import accounts, factors, totp
 from access.keys import read_keys
 from alerts.pack import load_rules
+from alerts.rule import Rule
 from data.model import Level
 from data.store.changes import note_change
 from data.store.engine import Store
@@ -46,11 +48,17 @@ def second_factor(store: Store, home: Path, email: str, now: datetime) -> str:
     return secret
 
 
+@cache
+def rain_rule() -> Rule:
+    """The rule for observed rain, read once."""
+    return next(item.rule for item in load_rules() if item.rule.key == RAIN)
+
+
 def propose(
     store: Store, now: datetime, *, level: int, reason: str, regions: Sequence[str], value: float, ago: timedelta
 ) -> int:
     """A proposal of the rule for observed rain, with the change of level behind it."""
-    rule = next(item.rule for item in load_rules() if item.rule.key == RAIN)
+    rule = rain_rule()
     at = now - ago
     with store.write() as connection:
         same = sa.and_(rule_version.c.rule == rule.key, rule_version.c.digest == rule.digest)

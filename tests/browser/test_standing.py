@@ -11,7 +11,6 @@ import pytest
 
 from access import totp
 from alerts.desk.standing import holding, orders
-from alerts.pack import load_rules
 from data.clock import utc_now
 from data.store.engine import Store, open_store
 from data.store.tables import rule_state
@@ -45,7 +44,7 @@ def office(tmp_path: Path) -> Iterator[tuple[Running, Store, dict[str, str]]]:
         now = utc_now()
         secrets = {email: desk_scene.second_factor(store, home, email, now) for email in (AUTHOR, APPROVER)}
         desk_scene.fill(store, now)
-        rule = next(item.rule for item in load_rules() if item.rule.key == RAIN)
+        rule = desk_scene.rain_rule()
         with store.write() as connection:
             known = connection.execute(rule_state.select().where(rule_state.c.rule == RAIN)).first()
             if known is None:
