@@ -54,7 +54,7 @@ def _part(context: Context, t: Translate, locale: str, asked: Mapping[str, str])
         within = dict(asked) | ({"dataset": name} if word else {})
         return part.layout(context, t, locale, within) if current().may(part.ACTION) else _closed(t)
     try:
-        return dataset.layout(context, t, locale, name, allowed(OF_DATASET)) if not word else _nothing(t)
+        return dataset.layout(context, t, locale, name) if not word else _nothing(t)
     except LayerError:
         return _nothing(t)
 
