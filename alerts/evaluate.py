@@ -36,7 +36,7 @@ from alerts.engine import (
 from alerts.freeze import TEXTS, state_from_bytes, state_to_bytes
 from alerts.inputs import Gatherer
 from alerts.keep import Outcome, keep_evaluation, keep_state, keep_transitions, keep_version
-from alerts.late import Missed, find_missed, keep_checkpoint, late_drafts, late_transitions
+from alerts.late import Looks, Missed, find_missed, keep_checkpoints, late_drafts, late_transitions
 from alerts.memory import Memory
 from alerts.mute import held_back, muted_up_to, read_mutes
 from alerts.neighbours import Land, regroup
@@ -89,6 +89,7 @@ def evaluate_all(
     now: datetime,
     epoch: int | None = None,
     memory: Memory | None = None,
+    looked: Looks | None = None,
 ) -> Report:
     """Evaluate the enabled rules as of `now` and write what came of it.
 
@@ -104,6 +105,8 @@ def evaluate_all(
         Leadership under which to write.
     memory : Memory, optional
         What looks before this one read, of a replay.
+    looked : callable, optional
+        When the rules looked, of a replay: it passes over looks that change nothing, which leave no rows.
 
     Raises
     ------
@@ -126,7 +129,7 @@ def evaluate_all(
         try:
             evaluated = evaluate_rule(store, gatherer, item, now)
             limit = muted_up_to(mutes, item.rule, index, evaluated.rids)
-            late = _late(store, gatherer, evaluated)
+            late = _late(store, gatherer, evaluated, looked)
             outcome, after = _write(store, land, evaluated, late, limit, seen, now, epoch)
             outcomes.append(outcome)
             layers.append((evaluated.rids, after))
@@ -270,12 +273,13 @@ class Late:
     failed: bool = False
 
 
-def _late(store: Store, gatherer: Gatherer, item: Evaluated) -> Late:
+def _late(store: Store, gatherer: Gatherer, item: Evaluated, looked: Looks | None) -> Late:
     """Late readings of a rule; a fault here leaves what was found without them."""
     if item.reason:
         return Late(failed=True)
     try:
-        return Late(missed=find_missed(store, gatherer, item.compiled, item.rids, item.before, item.after))
+        found = find_missed(store, gatherer, item.compiled, item.rids, item.before, item.after, looked)
+        return Late(missed=found)
     except Exception:  # whatever goes wrong with the past, the present stands
         log.exception("%s: late readings could not be looked at", item.item.rule.key)
         return Late(failed=True)
@@ -321,7 +325,7 @@ def _write(
         keep_version(connection, item.item, now)
         keep_state(connection, rule, blob, now, moved=not item.reason, seen=None if late.failed else seen)
         if not item.reason:
-            keep_checkpoint(connection, rule, blob, now)
+            keep_checkpoints(connection, rule, blob, [now])
         proposals = keep_proposals(connection, rule, waves, now, known)
         if proposals and known is not None:
             regroup(connection, known)

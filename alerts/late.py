@@ -9,9 +9,10 @@ proposed with the reason "late data". What was proposed or issued before stays a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ LATE = "late data"
 KEPT = 12  # earlier states of a rule
 
 Bools = NDArray[np.bool_]
+Looks = Callable[[datetime, datetime], Sequence[datetime]]  # when rules looked, strictly between two times
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,22 +73,33 @@ class FarReaching(Gatherer):
         return super()._reach(quantity) + self.since
 
 
-def keep_checkpoint(connection: Connection, rule: Rule, blob: bytes, now: datetime) -> None:
-    """Keep the state where the last one kept is old enough, and drop those that nothing goes back to."""
+def keep_checkpoints(connection: Connection, rule: Rule, blob: bytes, looks: Sequence[datetime]) -> None:
+    """Keep the state that looks have left where the last one kept was old enough; drop what nobody goes back to."""
     if not watched_late(rule):
         return
     table, span = rule_checkpoint.c, span_of(rule)
     mine = table.rule == rule.key
     newest = connection.execute(sa.select(sa.func.max(table.at)).where(mine, table.digest == rule.digest)).scalar()
-    if newest is not None and now - newest < max(span / KEPT, LEAST_EVERY):
-        return
-    over = sa.or_(table.digest != rule.digest, table.at < now - span - LEAST_EVERY, table.at >= now)
-    connection.execute(rule_checkpoint.delete().where(mine, over))
-    connection.execute(rule_checkpoint.insert().values(rule=rule.key, at=now, digest=rule.digest, state=blob))
+    due: list[datetime] = []
+    for at in looks:
+        if newest is None or at - newest >= max(span / KEPT, LEAST_EVERY):
+            due.append(at)
+            newest = at
+    if due:
+        over = sa.or_(table.digest != rule.digest, table.at < due[-1] - span - LEAST_EVERY, table.at >= due[0])
+        connection.execute(rule_checkpoint.delete().where(mine, over))
+        rows = [{"rule": rule.key, "at": at, "digest": rule.digest, "state": blob} for at in due]
+        connection.execute(rule_checkpoint.insert(), rows)
 
 
 def find_missed(
-    store: Store, gatherer: Gatherer, compiled: Compiled, rids: NDArray[np.int32], before: State, ordinary: State
+    store: Store,
+    gatherer: Gatherer,
+    compiled: Compiled,
+    rids: NDArray[np.int32],
+    before: State,
+    ordinary: State,
+    looked: Looks | None = None,
 ) -> Missed | None:
     """What readings that came late change; None where none did, or where no earlier state is known.
 
@@ -98,6 +111,8 @@ def find_missed(
         The rule and its regions.
     before, ordinary : State
         Before and after this evaluation's step without regard to late readings: what regions without them go on with.
+    looked : callable, optional
+        When the rules looked, where not every look has left its row.
     """
     rule, now = compiled.rule, gatherer.now
     if not watched_late(rule):
@@ -110,7 +125,7 @@ def find_missed(
         checkpoint = _checkpoint_before(connection, rule, since)
         if checkpoint is None:
             return None
-        looks = _looks(connection, rule, checkpoint.at, now)
+        looks = [*(looked or partial(_looks, connection, rule))(checkpoint.at, now), now]
         recorded = _recorded(connection, rule, checkpoint.at)
     state, codes = state_from_bytes(checkpoint.state)
     if not np.array_equal(codes, gatherer.index.code[rids]):
@@ -204,11 +219,11 @@ def _checkpoint_before(connection: Connection, rule: Rule, since: float) -> Any:
     return before or connection.execute(query.order_by(table.at).limit(1)).first()
 
 
-def _looks(connection: Connection, rule: Rule, after: datetime, now: datetime) -> list[datetime]:
-    """When the rule has looked since, with those looks that failed, and now."""
+def _looks(connection: Connection, rule: Rule, after: datetime, before: datetime) -> list[datetime]:
+    """When the rule has looked, with those looks that failed."""
     table = evaluation.c
-    query = sa.select(table.at).where(table.rule == rule.key, table.at > after, table.at < now).distinct()
-    return [*sorted(connection.execute(query).scalars()), now]
+    query = sa.select(table.at).where(table.rule == rule.key, table.at > after, table.at < before).distinct()
+    return sorted(connection.execute(query).scalars())
 
 
 def _recorded(connection: Connection, rule: Rule, after: datetime) -> list[tuple[str, int]]:

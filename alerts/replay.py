@@ -146,7 +146,10 @@ class Replayer:
 
     def _evaluate(self, at: datetime) -> None:
         rules = self.rules(self.held)
-        evaluate_all(self.held, self.home, self.base_dir, rules, at, epoch=self.epoch, memory=self._memory)
+        evaluate_all(
+            self.held, self.home, self.base_dir, rules, at, epoch=self.epoch, memory=self._memory,
+            looked=self._times.all_looks_between,
+        )  # fmt: skip
 
     def _quiet(self, after: datetime, before: datetime, fast_until: datetime | None, paced: bool) -> bool:
         """The looks between two deliveries: those that change something in full, the others in passing."""
@@ -196,16 +199,17 @@ class Replayer:
         place, rules = 0, self.rules(self.held)
         while place < len(looks):
             reach = self._reach(looks[place], fast_until) if paced else looks[-1]
-            last = looks[max(place, bisect.bisect_right(looks, reach) - 1)]
+            after = max(place + 1, bisect.bisect_right(looks, reach))
+            last = looks[after - 1]
             if paced and not self._wait(last, fast_until):
                 return None
             if self.rules(self.held) is not rules:
                 return place
             with self.held.one(epoch=self.epoch) as connection:
-                note_settled(connection, last)
+                note_settled(connection, rules, looks[place:after])
                 beat(self.held, self.epoch, now=last)
                 set_exercise(connection, at=last, next_at=last, wall_at=self.wall())
-            place = bisect.bisect_right(looks, last)
+            place = after
             self.told(last)
         return place
 

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from alerts.engine import State
 from alerts.evaluate import enabled_rules, evaluate_rule
 from alerts.inputs import Gatherer
+from alerts.late import keep_checkpoints
 from alerts.memory import Memory
 from alerts.pack import PackRule
 from data.errors import RuleError
@@ -58,8 +59,12 @@ def _same(before: State, after: State) -> bool:
     return True
 
 
-def note_settled(connection: Connection, at: datetime) -> None:
-    """Write that the rules looked and nothing changed: the rows that an evaluation would have left."""
+def note_settled(connection: Connection, rules: Sequence[PackRule], looks: Sequence[datetime]) -> None:
+    """Write that the rules looked and nothing changed: what the last of these evaluations would have left.
+
+    States to go back to when something comes late are kept as each of the looks would have.
+    """
+    at = looks[-1]
     newest = sa.select(sa.func.max(evaluation.c.id)).group_by(evaluation.c.rule)
     loaded = sa.select(rule_state.c.rule).where(rule_state.c.loaded)
     kept = ("rule", "digest", "outcome", "watched", "firing", "unknown", "seconds", "reason")
@@ -68,6 +73,10 @@ def note_settled(connection: Connection, at: datetime) -> None:
         evaluation.c.id.in_(newest), evaluation.c.rule.in_(loaded)
     )
     connection.execute(evaluation.insert().from_select([*kept, "at", "transitions"], query))
+    known = {item.rule.key: item.rule for item in rules}
+    states = sa.select(rule_state.c.rule, rule_state.c.state).where(rule_state.c.loaded, rule_state.c.rule.in_(known))
+    for row in connection.execute(states).all():
+        keep_checkpoints(connection, known[row.rule], row.state, looks)
     moved = sa.and_(rule_state.c.loaded, rule_state.c.watermark_at == rule_state.c.evaluated_at)
     connection.execute(rule_state.update().where(moved).values(watermark_at=at))
     connection.execute(rule_state.update().where(rule_state.c.loaded).values(evaluated_at=at))

@@ -43,6 +43,11 @@ class Timeline:
         count = -(-(before - self.begin) // self.period) - first
         return [self.begin + self.period * number for number in range(first, first + max(count, 0))]
 
+    def all_looks_between(self, after: datetime, before: datetime) -> Sequence[datetime]:
+        """The times strictly between two at which the rules look, also those at which something arrives."""
+        steps = [step.at for step in self.steps_after(after, before) if step.evaluates and step.at < before]
+        return sorted({*steps, *self.looks_between(after, before)})
+
 
 def timeline(scenario: Scenario) -> Timeline:
     """The order of a scenario: as recorded, else a look after each delivery and at the engine's rhythm."""

@@ -38,8 +38,8 @@ def rain_at(hour: int) -> float:
     return max(0.0, 60.0 - 12.0 * abs(hour - 9))
 
 
-def storm_members(head: Mapping[str, Any] | None = None) -> dict[str, bytes]:
-    """The storm, hourly at three stations; the third says nothing for some hours."""
+def storm_members(head: Mapping[str, Any] | None = None, minutes: int = 3) -> dict[str, bytes]:
+    """The storm, hourly at three stations and told minutes later; the third says nothing for some hours."""
     members = {
         "scenario.yaml": yaml.safe_dump({**HEAD, **(head or {})}, allow_unicode=True).encode(),
         "feeds.yaml": yaml.safe_dump([FEED]).encode(),
@@ -52,7 +52,20 @@ def storm_members(head: Mapping[str, Any] | None = None) -> dict[str, bytes]:
             if name != "s3" or not 11 <= hour <= 15
         ]
         body = "id,lon,lat,time,rain\n" + "\n".join(rows) + "\n"
-        members[f"payloads/rain/{stamp(at + timedelta(minutes=3))}_rain.csv"] = body.encode()
+        members[f"payloads/rain/{stamp(at + timedelta(minutes=minutes))}_rain.csv"] = body.encode()
+    return members
+
+
+def late_storm_members(head: Mapping[str, Any], minutes: int) -> dict[str, bytes]:
+    """The storm with what the first station measured in its worst hours told only later, all at once."""
+    members, kept = storm_members(head, minutes), []
+    for hour in (8, 9, 10):
+        name = f"payloads/rain/{stamp(BEGIN + timedelta(hours=hour, minutes=minutes))}_rain.csv"
+        lines = members[name].decode().splitlines(keepends=True)
+        kept += [line for line in lines if line.startswith("s1,")]
+        members[name] = "".join(line for line in lines if not line.startswith("s1,")).encode()
+    at = BEGIN + timedelta(hours=13, minutes=47)
+    members[f"payloads/rain/{stamp(at)}_rain.csv"] = ("id,lon,lat,time,rain\n" + "".join(kept)).encode()
     return members
 
 

@@ -19,7 +19,7 @@ import yaml
 
 from alerts.scenario import stamp, write_scenario
 from data.errors import ConfigError, StoreError
-from tests.alerts.replaying import BEGIN, HOURS, final_state, play, storm_members, write_storm
+from tests.alerts.replaying import BEGIN, HOURS, final_state, late_storm_members, play, storm_members, write_storm
 from tests.conftest import ROOT
 
 END = BEGIN + timedelta(hours=HOURS)
@@ -99,6 +99,23 @@ def test_quiet_time_passed_over_is_as_if_looked_at(
     assert final_state(tmp_path / "passed") == final_state(tmp_path / "looked")
 
 
+def test_late_readings_are_as_if_every_look_had_left_its_row(
+    tmp_path: Path, base_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = tmp_path / "late.zip"
+    write_scenario(late, late_storm_members({"period": "20 min"}, minutes=23))
+    until = BEGIN + timedelta(hours=15)
+    assert play(late, tmp_path / "passed", base_dir, until=until) == 0
+    passed = final_state(tmp_path / "passed")
+    assert "late data" in {row[7] for row in passed["transition"]}
+    assert play(late, tmp_path / "parts", base_dir, until=BEGIN + timedelta(hours=13, minutes=5)) == 0
+    assert play(late, tmp_path / "parts", base_dir, resume=True, until=until) == 0
+    assert final_state(tmp_path / "parts") == passed
+    monkeypatch.setattr("alerts.replay.is_settled", lambda *_: False)
+    assert play(late, tmp_path / "looked", base_dir, until=until) == 0
+    assert final_state(tmp_path / "looked") == passed
+
+
 def test_home_that_is_in_use_is_left_alone(storm: Path, tmp_path: Path, base_dir: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
@@ -121,7 +138,9 @@ def test_two_replays_do_not_share_a_home(storm: Path, tmp_path: Path, base_dir: 
 
 
 @pytest.mark.prove
-def test_fields_in_two_parts_are_the_same_as_in_one(tmp_path: Path, base_dir: Path) -> None:
+def test_fields_in_two_parts_are_the_same_as_in_one(
+    tmp_path: Path, base_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     feeds = [{"source": "grid_files", "key": "radar", "url": "scenario:radar"}]
     members = {
         name: body
@@ -139,6 +158,9 @@ def test_fields_in_two_parts_are_the_same_as_in_one(tmp_path: Path, base_dir: Pa
     assert play(tmp_path / "fields.zip", tmp_path / "two", base_dir, resume=True, until=until) == 0
     one = final_state(tmp_path / "one")
     assert final_state(tmp_path / "two") == one
+    monkeypatch.setattr("alerts.replay.is_settled", lambda *_: False)
+    assert play(tmp_path / "fields.zip", tmp_path / "looked", base_dir, until=until) == 0
+    assert final_state(tmp_path / "looked") == one
     levels = {row[6] for row in one["transition"] if row[1] == "cma.rainstorm.analysis"}
     assert levels == {1, 2}  # yellow by six hours of rain, then blue by what is left of it in twelve
 
