@@ -47,8 +47,7 @@ doctor:
 
 test: $(VENV)/test.stamp
 	@$(BIN)/python -m data.setup --for-tests
-	$(MAKE) --no-print-directory lint
-	$(MAKE) --no-print-directory -k -j2 --output-sync=target $(PARTS:%=tests-of-%)
+	$(MAKE) --no-print-directory -k -j2 --output-sync=target lint $(PARTS:%=tests-of-%)
 
 $(PARTS:%=tests-of-%): tests-of-%:
 	$(BIN)/python -m pytest -m "not prove" --durations=15 --durations-min=5 $(PART_$*)
