@@ -127,7 +127,8 @@ def _until(one: Submission, today: date, t: Translate) -> Component:
     near = ""
     if one.version is None:
         near = t("in {n} days").format(n=days) if days >= 0 else t("{n} days late").format(n=-days)
-    return html.Div([html.Span(one.until.isoformat(), className="when"), html.Div(near, className="dim" if days >= 0 else "bad")])
+    day = html.Span(one.until.isoformat(), className="when")
+    return html.Div([day, html.Div(near, className="dim" if days >= 0 else "bad")])
 
 
 def _gone(
