@@ -12,6 +12,7 @@ an hour and 60 GB.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import json
 import os
@@ -162,31 +163,35 @@ def rows_of(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, st
             yield path, f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
-def measure(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
-    """All figures of a run."""
+def measure(folder: Path, given: argparse.Namespace) -> Iterator[tuple[str, Any]]:
+    """All figures of a run, each as soon as it is there."""
     records = int(given.records)
     _room(folder, records)
+    yield "records", records
+    yield "machine", _machine()
+    yield "load_before", round(os.getloadavg()[0], 1)
     make_s, files = timed(lambda: make(folder, records, given.workers))
-    load = os.getloadavg()[0]
+    yield "make_s", round(make_s, 1)
     building = built(files, folder, given.workers)
+    yield "build", building
     store = Store(folder / "store")
-    size = {
-        part: round(sum(path.stat().st_size for path in (folder / "store").rglob(f"{part}/*")) / store.rows, 1)
-        for part in ("points", "hot", "pyramid")
-    }
+    yield (
+        "bytes_a_record",
+        {
+            part: round(sum(path.stat().st_size for path in (folder / "store").rglob(f"{part}/*")) / store.rows, 1)
+            for part in ("points", "hot", "pyramid")
+        },
+    )
+    yield "counted_tiles_to_zoom", max(store.segments[0].counted, default=None)
     tiles = views(files, 340)
-    facts = {
-        "records": records, "machine": _machine(), "load_before": round(load, 1), "make_s": round(make_s, 1),
-        "build": building, "bytes_a_record": size,
-        "counted_tiles_to_zoom": max(store.segments[0].counted, default=None), **ours(store, tiles),
-    }  # fmt: skip
+    yield from ours(store, tiles).items()
     if given.out:
         pictures(store, files, given.out)
     if given.peers:
-        facts |= {"peers": peers(files, store, building["seconds"], folder)}
+        yield from peers(files, store, building["seconds"], folder)
     del store
     gc.collect()
-    return facts | {"nothing_in_the_cache": cold(folder / "store", tiles[:102])}
+    yield "nothing_in_the_cache", cold(folder / "store", tiles[:102])
 
 
 def _room(folder: Path, records: int) -> None:
@@ -212,14 +217,14 @@ def main() -> int:
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--peers", action="store_true")
     given = options.parse_args()
-    if given.folder:
-        given.folder.mkdir(parents=True, exist_ok=True)
-        facts = measure(given.folder, given)
-    else:
-        with tempfile.TemporaryDirectory() as name:
-            facts = measure(Path(name), given)
-    for name, value in rows_of(facts):
-        print(f"{name:44} {value}")
+    facts: dict[str, Any] = {}
+    with contextlib.ExitStack() as stack:
+        folder = given.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, value in measure(folder, given):
+            facts[name] = value
+            for path, told in rows_of({name: value}):
+                print(f"{path:44} {told}", flush=True)
     if given.out:
         (given.out / "figures.json").write_text(json.dumps(facts, indent=1) + "\n")
     return 0

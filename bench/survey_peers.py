@@ -43,17 +43,19 @@ class Different(SystemExit):
     """A peer counts otherwise than we do."""
 
 
-def peers(files: Sequence[Path], store: Store, build_s: float, folder: Path) -> dict[str, Any]:
+def peers(files: Sequence[Path], store: Store, build_s: float, folder: Path) -> Iterator[tuple[str, Any]]:
     """Everything that is installed here, one after the other; what they leave in `folder` is taken away."""
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        room = Path(name)
-        found: dict[str, Any] = {"duckdb": duckdb_peer(files, store, build_s, room)}
-        if store.rows <= SORTED_MOST:
-            found["datashader"] = datashader_peer(files, store)
-            found["dask"] = dask_peer(files, store, build_s, room)
-        found["tippecanoe"] = tippecanoe_peer(files, room)
-        found["postgis"] = postgis_peer(files, room)
-    return found
+    for name, peer in (
+        ("duckdb", lambda room: duckdb_peer(files, store, build_s, room)),
+        ("datashader", lambda room: datashader_peer(files, store)),
+        ("dask", lambda room: dask_peer(files, store, build_s, room)),
+        ("tippecanoe", lambda room: tippecanoe_peer(files, room)),
+        ("postgis", lambda room: postgis_peer(files, room)),
+    ):
+        if name in ("datashader", "dask") and store.rows > SORTED_MOST:
+            continue
+        with tempfile.TemporaryDirectory(dir=folder) as room:
+            yield name, peer(Path(room))
 
 
 def own_view(store: Store, view: tuple[int, int, int]) -> tuple[float, int]:

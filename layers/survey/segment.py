@@ -42,7 +42,8 @@ class Segment:
         self._hot = [(keys, codes) for _, keys, codes in hot if len(keys)]
         held = [(bucket, codes) for bucket, _, codes in hot if len(codes) and schema.shapes]
         self.shapes = [Shapes(folder / "shapes", bucket, codes) for bucket, codes in held]
-        self._hot_first = np.array([keys[0] for keys, _ in self._hot], U)
+        _, begins = np.unique(self._bucket, return_index=True)
+        self._hot_first = self._first[begins]  # as the sidecar says, whose files would have to be read for it
 
     @cached_property
     def _pyramid(self) -> dict[tuple[str, int], tuple[Array, ...]]:
