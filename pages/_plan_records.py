@@ -96,7 +96,7 @@ def register(dash_app: Dash, context: Context) -> None:
             "title": _titles(context).get(str(name), str(name)),
             "stamp": store.key,
             "where": where,
-            "rows": store.tally().total,
+            "rows": store.tally(store.choose(where)).total,
             "legend": stops(),
         }
         commands: list[dict[str, Any]] = [{"type": "records", "store": shown}]

@@ -122,6 +122,11 @@ def records_are_seen(planner: Any, url: str) -> None:
     planner.get_by_text("in all that this account may see, exact").wait_for()
     planner.get_by_text("Single records").click()
     until(planner, "document.querySelectorAll('#plan-records-grid .ag-row').length > 5")
+    planner.locator("input[placeholder='all']").first.click()
+    planner.locator("[role=option]:visible").first.click()
+    told = "document.querySelector('#plan-records b').textContent"
+    until(planner, f"document.querySelector('#plan-records p').textContent.split(' of ')[1].split(' ')[0] !== {told}")
+    until(planner, f"document.querySelector('.map-legend').textContent.includes({told} + ' shown')")
 
 
 def inspect(planner: Any, url: str) -> None:
