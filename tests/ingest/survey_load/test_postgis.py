@@ -1,4 +1,4 @@
-"""Tables of a database. PostGIS itself is no part of the tests: a type and two functions stand for it."""
+"""Tables of a database. Where PostGIS is not installed, a type and two functions stand for it."""
 
 from __future__ import annotations
 
@@ -58,6 +58,31 @@ def test_table_with_geometry_is_read_in_pieces(
     assert [(one["row"], one["reason"]) for one in refused] == [(6, "no geometry")]
     again = load_files(one_store, home, [address], mapping(id={"column": "id"}), new=None)
     assert again.again and again.number == loaded.number
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "wanted"),
+    [
+        ("geometry(Point, 4490)", "SRID=4490;POINT(113.5 34.5)", "POINT (113.5 34.5)"),
+        ("geometry(PointZ, 3857)", "SRID=3857;POINT(12634762 4096139 80)", "POINT (113.5 34.5)"),
+        ("geography(Point)", "POINT(113.5 34.5)", "POINT (113.5 34.5)"),
+        ("geometry(MultiPolygon, 4326)", "SRID=4326;MULTIPOLYGON(((113 34,114 34,113 35,113 34)))", "MULTIPOLYGON"),
+    ],
+)
+def test_postgis_itself(
+    one_store: Store, home: Path, database: psycopg.Connection, postgres_url: str, kind: str, place: str, wanted: str
+) -> None:
+    try:
+        database.execute("CREATE EXTENSION postgis")
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("PostGIS is not installed")
+    database.execute(f"CREATE TABLE sites (id int, name text, geom {kind})")
+    database.execute("INSERT INTO sites VALUES (1, '站', %s), (2, 'b', NULL)", [place])
+    loaded = load_files(one_store, home, [f"{postgres_url}#sites"], mapping(id={"column": "id"}))
+    table, refused = delivered(one_store, home, loaded)
+    shape = shapely.from_wkb(table["geometry"][0].as_py())
+    assert shapely.to_wkt(shapely.force_2d(shape), rounding_precision=3).startswith(wanted)
+    assert table["name"].to_pylist() == ["站"] and [one["reason"] for one in refused] == ["no geometry"]
 
 
 def test_table_with_coordinates_is_read_by_their_columns(
