@@ -8,6 +8,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -28,14 +29,14 @@ def postgres_binaries() -> Path | None:
 
 
 @contextlib.contextmanager
-def postgres(settings: Mapping[str, str] = SETTINGS, *, within: Path = Path("/tmp")) -> Iterator[str]:
+def postgres(settings: Mapping[str, str] = SETTINGS, *, within: Path | None = None) -> Iterator[str]:
     """Start a server on a free loopback port and give its address; ended by its own process id.
 
-    `within` must be short: the path of a socket is limited to 107 bytes.
+    `within` is a folder for its files, with a short path: that of a socket is limited to 107 bytes.
     """
     binaries, become = postgres_binaries(), _ordinary_user()
     assert binaries is not None
-    folder = within / f"tocsin-pg-{uuid.uuid4().hex[:8]}"
+    folder = (within or Path(tempfile.gettempdir())) / f"tocsin-pg-{uuid.uuid4().hex[:8]}"
     folder.mkdir(mode=0o700)
     if become is not None:
         account = become.account  # type: ignore[attr-defined]
