@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import io
+import itertools
 import json
 import os
 import platform
@@ -27,6 +29,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import shapely
+from PIL import Image
 
 from bench.survey_peers import peers
 from bench.survey_records import COUNTIES, EAST, FILTER, NORTH, SCHEMA, SOUTH, WEST, make, processor_s, timed
@@ -35,6 +38,7 @@ from layers.survey.choice import Choice, choose
 from layers.survey.polygon import tally_polygon
 from layers.survey.store import Store
 from layers.survey.tiles import density, points
+from layers.tiles import SIZE
 
 BYTES = 62  # of a record: the delivery, and what a build puts aside for a while
 CHINA = (range(11, 14), range(5, 8))  # tiles of zoom 4
@@ -119,18 +123,16 @@ def _forget(folder: Path) -> None:
 def pictures(store: Store, files: Sequence[Path], out: Path) -> None:
     """The whole, a choice of it, and a town."""
     out.mkdir(parents=True, exist_ok=True)
-    for name, choice in (("whole", None), ("chosen", choose(SCHEMA, FILTER))):
-        (out / f"{name}.png").write_bytes(density(_sheet(store, 4, *CHINA, choice)))
     _, x, y = next(tile for tile in views(files, 40) if tile[0] == 9)
-    (out / "town.png").write_bytes(density(_sheet(store, 9, range(x - 1, x + 2), range(y - 1, y + 2), None)))
-
-
-def _sheet(store: Store, zoom: int, xs: Sequence[int], ys: Sequence[int], choice: Choice | None) -> Any:
-    grids = [[store.grid(zoom, x, y, choice) for x in xs] for y in ys]
-    least = min(len(grid) for row in grids for grid in row)
-    block = lambda g: g.reshape(least, len(g) // least, least, len(g) // least).sum(axis=(1, 3))  # noqa: E731
-    sheet = np.block([[block(grid) for grid in row] for row in grids])
-    return np.kron(sheet, np.ones((256 // least,) * 2, sheet.dtype))
+    town = range(x - 1, x + 2), range(y - 1, y + 2)
+    for name, zoom, tiles, choice in (
+        ("whole", 4, CHINA, None), ("chosen", 4, CHINA, choose(SCHEMA, FILTER)), ("town", 9, town, None),
+    ):  # fmt: skip
+        sheet = Image.new("RGB", (SIZE * len(tiles[0]), SIZE * len(tiles[1])), "white")
+        for column, row in itertools.product(range(len(tiles[0])), range(len(tiles[1]))):
+            tile = Image.open(io.BytesIO(density(store.grid(zoom, tiles[0][column], tiles[1][row], choice))))
+            sheet.paste(tile.convert("RGB"), (column * SIZE, row * SIZE), tile.convert("RGBA"))
+        sheet.save(out / f"{name}.png")
 
 
 def built(files: Sequence[Path], folder: Path, workers: int) -> dict[str, Any]:
@@ -191,7 +193,7 @@ def measure(folder: Path, given: argparse.Namespace) -> Iterator[tuple[str, Any]
         yield from peers(files, store, building["seconds"], folder)
     del store
     gc.collect()
-    yield "nothing_in_the_cache", cold(folder / "store", tiles[:102])
+    yield "nothing_in_the_cache", cold(folder / "store", tiles[:51])
 
 
 def _room(folder: Path, records: int) -> None:

@@ -86,9 +86,8 @@ def _cursor(came: Came) -> Iterator[tuple[Any, list[str], str, str]]:
 def _crs(connection: Any, named: Any, shape: str) -> str:
     from psycopg import sql
 
-    query = sql.SQL("SELECT ST_SRID({0}::geometry) FROM {1} WHERE {0} IS NOT NULL LIMIT 1")
-    query = query.format(sql.Identifier(shape), named)  # of a geography there is none
-    row = connection.execute(query).fetchone()
+    asked = sql.SQL("SELECT ST_SRID({0}::geometry) FROM {1} WHERE {0} IS NOT NULL LIMIT 1")  # a geography has none
+    row = connection.execute(asked.format(sql.Identifier(shape), named)).fetchone()
     return f"EPSG:{row[0]}" if row and row[0] else ""
 
 

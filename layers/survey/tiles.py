@@ -46,10 +46,11 @@ RIMMED = rimmed(PALETTE)
 def density(grid: Grid) -> bytes:
     """A picture of how many records there are: PNG, transparent where there is none.
 
-    The scale is logarithmic from 1 to 65,536 records a cell and the same on every tile, so that neighbouring tiles
-    can be compared. Records that stand alone are drawn as dots of three pixels with a rim.
+    The scale is logarithmic from 1 to 65,536 records a pixel and the same on every tile, also on one of larger cells,
+    so that neighbouring tiles can be compared. Records that stand alone are drawn as dots of three pixels with a rim.
     """
-    return picture(enlarged(shade_of(grid), SIZE // len(grid)), RIMMED, "png")
+    scale = SIZE // len(grid)
+    return picture(enlarged(shade_of(np.maximum(grid / scale**2, grid > 0)), scale), RIMMED, "png")
 
 
 def shade_of(count: Any) -> NDArray[np.uint8]:

@@ -166,6 +166,11 @@ def test_a_picture_is_empty_where_nothing_is(store: Store) -> None:
     assert density(store.grid(4, 0, 0)).startswith(b"\x89PNG")
 
 
+def test_tiles_of_larger_cells_have_the_colours_of_their_neighbours() -> None:
+    fine, coarse = np.full((256, 256), 25, np.uint32), np.full((128, 128), 100, np.uint32)
+    assert density(fine) == density(coarse)
+
+
 @pytest.mark.parametrize("tile", [(99, 0, 0), (-1, 0, 0), (3, 8, 0), (3, 0, -1)])
 def test_a_tile_that_there_is_not_is_an_error(store: Store, tile: tuple[int, int, int]) -> None:
     with pytest.raises(LayerError, match="no such tile"):
