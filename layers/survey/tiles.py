@@ -14,7 +14,7 @@ from layers.kernels.survey import encode_points, without
 from layers.layer import Ramp
 from layers.ramps import CIVIDIS, Palette, palette
 from layers.survey.choice import Choice
-from layers.survey.lone import RIM, enlarged
+from layers.survey.lone import RIM, enlarged, standing_alone
 from layers.survey.marks.on_tiles import EXTENT_BITS, Place, placed_forms, placed_keys
 from layers.survey.schema import Schema
 from layers.survey.segment import tile_range
@@ -30,6 +30,7 @@ SHOWN = (1, 10, 100, 1_000, 10_000)  # in the legend
 FULL = 65_536  # records in a cell from which a picture is no darker
 _STOPS = np.linspace(0.0, np.log10(FULL), len(CIVIDIS)).tolist()
 PALETTE = palette(Ramp(stops=tuple(zip(_STOPS, CIVIDIS, strict=True)), interpolate=True))
+ORDER = np.array(((0, 2), (3, 1)))  # in which pixels of a cell are drawn where it has fewer records than pixels
 Grid = NDArray[np.uint32]
 
 
@@ -50,7 +51,11 @@ def density(grid: Grid) -> bytes:
     so that neighbouring tiles can be compared. Records that stand alone are drawn as dots of three pixels with a rim.
     """
     scale = SIZE // len(grid)
-    return picture(enlarged(shade_of(np.maximum(grid / scale**2, grid > 0)), scale), RIMMED, "png")
+    pixels = enlarged(shade_of(np.maximum(grid / scale**2, grid > 0)), scale)
+    if scale == len(ORDER):
+        spread = np.kron(np.where(standing_alone(grid > 0), 0, grid), np.ones_like(ORDER))
+        pixels[(spread > 0) & (spread <= np.tile(ORDER, grid.shape))] = 0
+    return picture(pixels, RIMMED, "png")
 
 
 def shade_of(count: Any) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pytest
 import shapely
 from numpy.typing import NDArray
+from PIL import Image
 
 from data.errors import LayerError
 from layers.survey.choice import choose
@@ -169,6 +171,9 @@ def test_a_picture_is_empty_where_nothing_is(store: Store) -> None:
 def test_tiles_of_larger_cells_have_the_colours_of_their_neighbours() -> None:
     fine, coarse = np.full((256, 256), 25, np.uint32), np.full((128, 128), 100, np.uint32)
     assert density(fine) == density(coarse)
+    few = np.full((128, 128), 2, np.uint32)  # two records in four pixels
+    drawn = np.asarray(Image.open(io.BytesIO(density(few))).convert("RGBA"))[..., 3] > 0
+    assert drawn.reshape(128, 2, 128, 2).sum(axis=(1, 3)).tolist() == few.tolist()
 
 
 @pytest.mark.parametrize("tile", [(99, 0, 0), (-1, 0, 0), (3, 8, 0), (3, 0, -1)])
